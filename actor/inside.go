@@ -1,0 +1,67 @@
+package actor
+
+import (
+	"context"
+
+	"github.com/coppice-go/coppice/internal/inside"
+)
+
+// Identity is who a child is.
+type Identity struct {
+	Path        string // from the root, such as "shop/workers/w3"
+	Incarnation int    // 1 for the first start under this supervisor
+}
+
+// Self returns who the caller is. ok is false outside a tree.
+func Self(ctx context.Context) (id Identity, ok bool) {
+	c := inside.From(ctx)
+	if c == nil {
+		return Identity{}, false
+	}
+	return Identity{c.Path(), c.Incarnation()}, true
+}
+
+// Ready tells the supervisor that the child can serve: it is started, and the
+// next child may be. Only the first call of an incarnation counts. The
+// supervisor waits for it if the child's spec has a StartTimeout or its Service
+// is an Announcer; otherwise the call changes nothing.
+func Ready(ctx context.Context) {
+	if c := inside.From(ctx); c != nil {
+		c.Ready()
+	}
+}
+
+// Beat tells the supervisor that the child is alive. A child whose spec has a
+// Heartbeat must call it at least that often once it is ready, or it is treated
+// as failed.
+func Beat(ctx context.Context) {
+	if c := inside.From(ctx); c != nil {
+		c.Beat()
+	}
+}
+
+// Status is what a child may show of itself in snapshots. The zero value of a
+// field shows nothing.
+type Status struct {
+	PID      int    `json:"pid,omitempty"`
+	ExitCode *int   `json:"exit_code,omitempty"`
+	Text     string `json:"text,omitempty"`
+}
+
+// SetStatus shows s in snapshots from now on. It outlives the incarnation that
+// set it, until the next one sets its own.
+func SetStatus(ctx context.Context, s Status) {
+	if c := inside.From(ctx); c != nil {
+		c.SetStatus(s)
+	}
+}
+
+// Killed returns a channel that is closed when the child has used up its grace
+// after it was asked to stop, or, under a brutal stop, as soon as it is asked.
+// A child that can end itself by force does so then. It is nil outside a tree.
+func Killed(ctx context.Context) <-chan struct{} {
+	if c := inside.From(ctx); c != nil {
+		return c.Killed()
+	}
+	return nil
+}

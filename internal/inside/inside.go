@@ -1,0 +1,41 @@
+// Package inside is the seam between a supervisor and the code it runs: the
+// supervisor puts a Cell into the child's context, and the functions of package
+// actor find it there.
+package inside
+
+import "context"
+
+// Cell is what one incarnation of a child can reach of its supervisor. All
+// methods may be called from any goroutine, and after the incarnation's end,
+// when they do nothing.
+type Cell interface {
+	Path() string
+	Incarnation() int
+	// Ready marks the incarnation as started. Only the first call counts.
+	Ready()
+	// Beat resets the heartbeat deadline.
+	Beat()
+	// SetStatus stores what the snapshot shows of the incarnation.
+	SetStatus(status any)
+	// Killed is closed when the grace of a stop has passed, or at once for a
+	// brutal one.
+	Killed() <-chan struct{}
+	// Tree is the *tree.Tree the child belongs to.
+	Tree() any
+}
+
+type key struct{}
+
+// Key is the context key under which a Cell is found.
+var Key any = key{}
+
+// With returns a context that carries c.
+func With(ctx context.Context, c Cell) context.Context {
+	return context.WithValue(ctx, Key, c)
+}
+
+// From returns the Cell of ctx, or nil outside a tree.
+func From(ctx context.Context) Cell {
+	c, _ := ctx.Value(Key).(Cell)
+	return c
+}

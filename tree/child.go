@@ -1,0 +1,206 @@
+package tree
+
+import (
+	"sync/atomic"
+	"time"
+
+	proto "github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/internal/guard"
+	"github.com/coppice-go/coppice/tree/internal/machine"
+)
+
+// child is what the shell keeps of one child: its address, the incarnation of
+// the moment and its timer.
+type child struct {
+	sup     *supervisor
+	spec    *Child
+	service actor.Service
+	proc    process
+	timer   *time.Timer // of the supervisor's goroutine
+	cur     atomic.Pointer[incarnation]
+	nested  atomic.Pointer[supervisor]
+	status  atomic.Pointer[actor.Status]
+	traits
+}
+
+// traits are what a Service says of itself.
+type traits struct {
+	kind      string
+	announces bool
+	killable  bool
+	props     *proto.Props // of a message-driven actor
+	spec      *Spec        // of a nested supervisor
+}
+
+func newChild(s *supervisor, name string, c *Child, svc actor.Service) *child {
+	k := &child{sup: s, spec: c, service: svc, traits: traitsOf(svc)}
+	if c.StartTimeout != 0 {
+		k.announces = true
+	}
+	k.proc.path = s.path + "/" + name
+	return k
+}
+
+// traitsOf asks user code, which may panic; what it did not tell is the default.
+func traitsOf(svc actor.Service) (t traits) {
+	t.kind = "goroutine"
+	defer func() { _ = recover() }()
+	if spec := asSpec(svc); spec != nil {
+		return traits{kind: "supervisor", announces: true, killable: true, spec: spec}
+	}
+	if a, ok := svc.(*actor.Actor); ok {
+		return traits{kind: a.Kind(), announces: true, props: a.Props()}
+	}
+	if k, ok := svc.(actor.Killer); ok {
+		t.killable = k.Killable()
+	}
+	if a, ok := svc.(actor.Announcer); ok {
+		t.announces = a.AnnouncesReady()
+	}
+	if k, ok := svc.(actor.Kinder); ok {
+		t.kind = k.Kind()
+	}
+	return t
+}
+
+func (k *child) machineChild() machine.Child {
+	c := k.spec
+	supervisor := k.traits.spec != nil
+	return machine.Child{
+		Restart:      c.Restart,
+		Significant:  c.Significant,
+		Policy:       c.Policy,
+		Shutdown:     c.shutdown(supervisor),
+		StartTimeout: c.StartTimeout,
+		Supervisor:   supervisor,
+		Killable:     k.killable,
+	}
+}
+
+// start starts incarnation gen of the slot's child and feeds what is known of it
+// at once.
+func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
+	k := s.childOf(slot)
+	var err error
+	switch {
+	case s.tree.stuck.holds(k.path()):
+		err = ErrStuck
+	case k.traits.spec != nil:
+		err = s.startNested(c, k, slot, gen)
+	default:
+		if err = k.register(); err != nil {
+			break
+		}
+		i := newIncarnation(k, slot, gen)
+		k.cur.Store(i)
+		if k.props != nil {
+			err = s.spawn(c, i)
+			break
+		}
+		go i.run(s.ack)
+		<-s.ack
+		if !k.announces {
+			i.isReady.Store(true)
+			s.feed(machine.Input{Kind: machine.Ready, Slot: slot, Gen: gen})
+			i.watch()
+		}
+	}
+	if err != nil {
+		s.feed(machine.Input{Kind: machine.Exited, Slot: slot, Gen: gen, End: actor.End{Class: actor.ClassStartFailed, Err: err}})
+	}
+}
+
+func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, gen int) error {
+	n := newSupervisor(s.tree, s, k.path(), k.traits.spec)
+	n.slot, n.gen = slot, gen
+	pid, err := c.SpawnNamed(n.props(), slot.Name)
+	if err != nil {
+		return err
+	}
+	if s.nested == nil {
+		s.nested = make(map[*proto.PID]*supervisor)
+	}
+	s.nested[pid] = n
+	k.nested.Store(n)
+	return nil
+}
+
+// spawn starts a message-driven incarnation. Its producer runs here.
+func (s *supervisor) spawn(c proto.Context, i *incarnation) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = actor.NewPanicError(r)
+		}
+	}()
+	props := guard.Props(i.child.props, &guard.Hooks{
+		Context:  i.ctx,
+		Ready:    i.Ready,
+		Exit:     i.exit,
+		Panicked: func(v any, stack []byte) { i.fail(&actor.PanicError{Value: v, Stack: stack}) },
+		Goexit: func(self *proto.PID) {
+			i.fail(actor.ErrGoexit)
+			s.disown(self)
+		},
+	})
+	pid, err := c.SpawnNamed(props, actorName(i))
+	if err != nil {
+		return err
+	}
+	if s.byPID == nil {
+		s.byPID = make(map[*proto.PID]*incarnation)
+	}
+	s.byPID[pid] = i
+	i.pid.Store(pid)
+	return nil
+}
+
+// disown makes protoactor forget an actor that will not end, else the
+// supervisor's own actor could never stop. It may be called from any goroutine.
+func (s *supervisor) disown(pid *proto.PID) {
+	s.tree.system.ProcessRegistry.Remove(pid)
+	s.proc.SendSystemMessage(s.pid, &proto.Terminated{Who: pid})
+}
+
+// abandon gives the incarnation up: it is listed until it ends.
+func (s *supervisor) abandon(slot *machine.Slot) {
+	k := s.childOf(slot)
+	i := k.cur.Load()
+	if i == nil {
+		return
+	}
+	brutal := k.spec.Shutdown == Brutal
+	s.tree.stuck.add(i, k.spec.OnStuck == StuckHold && !brutal)
+	if pid := i.pid.Load(); pid != nil {
+		i.disowned = true
+		s.disown(pid)
+	}
+	if k.spec.OnStuck == StuckExit && !brutal {
+		s.tree.exitStuck(k.path(), i.gen)
+	}
+}
+
+func (k *child) path() string { return k.proc.path }
+
+// stop asks the incarnation to end.
+func (k *child) stop(cause error) {
+	if n := k.nested.Load(); n != nil {
+		n.post(machine.Input{Kind: machine.Stop})
+		return
+	}
+	i := k.cur.Load()
+	i.ask(cause)
+	if pid := i.pid.Load(); pid != nil {
+		k.sup.tree.system.Root.Stop(pid)
+	}
+}
+
+// kill is the end of the grace.
+func (k *child) kill() {
+	if n := k.nested.Load(); n != nil {
+		n.post(machine.Input{Kind: machine.Kill})
+		return
+	}
+	k.cur.Load().kill()
+}

@@ -1,0 +1,240 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/strategies"
+)
+
+type phase uint8
+
+const (
+	starting phase = iota
+	up
+	stopping
+	ended
+)
+
+// Machine is one supervisor. It is not safe for concurrent use.
+type Machine struct {
+	cfg     Config
+	kids    slots
+	window  strategies.Window
+	queue   queue
+	op      op
+	phase   phase
+	outcome Outcome
+	token   uint64 // last token given
+	now     time.Time
+
+	// Want is the set of events to be reported. The shell may change it between
+	// steps.
+	Want Mask
+
+	out []Effect
+}
+
+// New returns a machine that waits for Begin.
+func New(cfg Config) *Machine {
+	return &Machine{cfg: cfg, window: strategies.NewWindow(cfg.Intensity)}
+}
+
+// Add declares a static child, before Begin.
+func (m *Machine) Add(name string, spec *Child, data any) {
+	m.kids.add(&Slot{Name: name, Spec: spec, Data: data})
+}
+
+// Step takes one input and returns what is to be done about it. The slice is
+// valid until the next call.
+func (m *Machine) Step(now time.Time, in Input) []Effect {
+	clear(m.out)
+	m.out = m.out[:0]
+	if cap(m.out) > 4096 {
+		m.out = nil
+	}
+	m.now = now
+	switch in.Kind {
+	case Begin:
+		m.op = op{kind: opInit, hi: len(m.kids.list)}
+	case Ready:
+		m.ready(in.Slot, in.Gen)
+	case Exited:
+		m.exited(in.Slot, in.Gen, in.End)
+	case Unhealthy:
+		if in.Slot.State == Running && in.Slot.Gen == in.Gen {
+			m.queue.push(item{kind: itemUnhealthy, slot: in.Slot, gen: in.Gen, err: in.End.Err})
+		}
+	case TimerFired:
+		m.timerFired(in.Slot, in.Token)
+	case Ask:
+		m.ask(in.Request)
+	case Withdraw:
+		m.queue.withdraw(in.Request)
+	case Stop:
+		if m.phase < stopping {
+			m.end(Outcome{Rule: ByRequest})
+		}
+	case Kill:
+		m.kill()
+	}
+	m.run()
+	return m.out
+}
+
+// run advances the op in progress and takes from the queue when there is none.
+func (m *Machine) run() {
+	for {
+		m.advance()
+		if m.op.kind != opNone || m.phase != up {
+			return
+		}
+		it, ok := m.queue.pop()
+		if !ok {
+			m.kids.compact()
+			return
+		}
+		m.handle(it)
+	}
+}
+
+func (m *Machine) handle(it item) {
+	s := it.slot
+	switch it.kind {
+	case itemExit:
+		if s.State == Ended && s.Gen == it.gen {
+			m.childEnded(s, s.Last)
+		}
+	case itemUnhealthy:
+		if s.State == Running && s.Gen == it.gen {
+			s.failing = it.err
+			m.op = op{kind: opUnhealthy, stops: true, lo: s.pos, hi: s.pos + 1, cause: &Cause{Reason: actor.ErrUnhealthy, Err: it.err}}
+		}
+	case itemRetry:
+		if s.State == Waiting && s.token == it.token && !s.removed {
+			m.retry(s, it.counted)
+		}
+	case itemRequest:
+		m.serve(it.req)
+	}
+}
+
+// exited is the end of an incarnation, asked for or not, on time or not.
+func (m *Machine) exited(s *Slot, gen int, end actor.End) {
+	if gen != s.Gen || !s.Active() {
+		if gen == s.Stuck {
+			s.Stuck = 0
+			m.emit(Event{Kind: LateEnd, Slot: s, Gen: gen, End: end})
+		}
+		return
+	}
+	switch s.State {
+	case Starting:
+		m.disarm(s)
+		m.startEnded(s, end)
+	case Stopping:
+		m.stopped(s, end)
+	case Running:
+		m.setState(s, Ended)
+		m.noteEnd(s, end)
+		m.queue.push(item{kind: itemExit, slot: s, gen: gen})
+	}
+}
+
+func (m *Machine) timerFired(s *Slot, token uint64) {
+	if s == nil {
+		if m.op.concurrent && m.op.token == token {
+			m.graceOver()
+		}
+		return
+	}
+	if !s.armed || s.token != token {
+		return
+	}
+	s.armed = false
+	switch s.State {
+	case Starting:
+		s.failing = actor.ErrStartTimeout
+		m.stopSlot(s, &Cause{Reason: actor.ErrUnhealthy, Err: actor.ErrStartTimeout})
+	case Stopping:
+		m.graceOverFor(s)
+	case Waiting:
+		m.queue.push(item{kind: itemRetry, slot: s, token: token, counted: true})
+	}
+}
+
+// setState enters a state and voids what was pending for the old one.
+func (m *Machine) setState(s *Slot, st State) {
+	m.disarm(s)
+	m.token++
+	s.token = m.token
+	s.State, s.Since = st, m.now
+}
+
+func (m *Machine) arm(s *Slot, d time.Duration) {
+	s.armed = true
+	m.put(Effect{Kind: SetTimer, Slot: s, Delay: d, Token: s.token})
+}
+
+func (m *Machine) disarm(s *Slot) {
+	if s.armed {
+		s.armed = false
+		m.put(Effect{Kind: CancelTimer, Slot: s})
+	}
+}
+
+// noteEnd keeps and reports the end of the incarnation.
+func (m *Machine) noteEnd(s *Slot, end actor.End) {
+	s.ran = 0
+	if s.isReady {
+		s.ran = m.now.Sub(s.Started)
+	}
+	s.Last, s.HasEnded = end, true
+	m.emit(Event{Kind: ChildEnded, Slot: s, Gen: s.Gen, End: end, Ran: s.ran})
+}
+
+// drop forgets a child whose spec does not outlive its incarnation.
+func (m *Machine) drop(s *Slot) {
+	if s.Spec.Restart == strategies.Temporary || m.cfg.Dynamic {
+		m.remove(s)
+	}
+}
+
+func (m *Machine) remove(s *Slot) {
+	m.kids.remove(s)
+	m.put(Effect{Kind: DoRemove, Slot: s})
+}
+
+func (m *Machine) put(e Effect) { m.out = append(m.out, e) }
+func (m *Machine) emit(e Event) {
+	if m.Want.Has(e.Kind) {
+		event := e
+		m.put(Effect{Kind: Emit, Event: &event})
+	}
+}
+
+// Slot returns the child of that name, or nil.
+func (m *Machine) Slot(name string) *Slot { return m.kids.byName[name] }
+
+// Slots calls f for every child in start order until f returns false.
+func (m *Machine) Slots(f func(*Slot) bool) {
+	for _, s := range m.kids.list {
+		if s != nil && !f(s) {
+			return
+		}
+	}
+}
+
+// Len is the number of children, running or not.
+func (m *Machine) Len() int { return len(m.kids.byName) }
+
+// Used returns how many restarts are in the window and the limit.
+func (m *Machine) Used(now time.Time) (int, strategies.Intensity) {
+	return m.window.Used(now), m.window.Intensity()
+}
+
+// Busy tells whether an ordered operation is in progress.
+func (m *Machine) Busy() bool { return m.op.kind != opNone }
+
+// Stopping tells whether the supervisor is on its way down, or down.
+func (m *Machine) Stopping() bool { return m.phase >= stopping }

@@ -1,0 +1,39 @@
+package machine
+
+// slots holds the children in start order. Removal leaves a hole, so positions
+// stay as they are until compact, and both removal and iteration stay cheap.
+type slots struct {
+	list   []*Slot
+	byName map[string]*Slot
+}
+
+func (l *slots) add(s *Slot) {
+	if l.byName == nil {
+		l.byName = make(map[string]*Slot)
+	}
+	s.pos = len(l.list)
+	l.list = append(l.list, s)
+	l.byName[s.Name] = s
+}
+
+func (l *slots) remove(s *Slot) {
+	l.list[s.pos] = nil
+	delete(l.byName, s.Name)
+	s.removed = true
+}
+
+// compact closes the holes once they are the greater part.
+func (l *slots) compact() {
+	if len(l.list) < 16 || len(l.byName)*2 > len(l.list) {
+		return
+	}
+	kept := l.list[:0]
+	for _, s := range l.list {
+		if s != nil {
+			s.pos = len(kept)
+			kept = append(kept, s)
+		}
+	}
+	clear(l.list[len(kept):])
+	l.list = kept
+}

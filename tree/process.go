@@ -1,0 +1,148 @@
+package tree
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	proto "github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coppice-go/coppice/actor"
+)
+
+// process is a child's address in the actor system: it stays the same from one
+// incarnation to the next. Messages go to the incarnation of the moment if that
+// is an actor; a stop from outside asks the incarnation to end; watchers learn
+// when the child is gone for good.
+type process struct {
+	path string
+
+	mu       sync.Mutex
+	pid      *proto.PID
+	child    *child
+	watchers []*proto.PID
+}
+
+var _ proto.Process = (*process)(nil)
+
+func (k *child) system() *proto.ActorSystem { return k.sup.tree.system }
+
+// register makes the address known, once.
+func (k *child) register() error {
+	p := &k.proc
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid != nil {
+		return nil
+	}
+	p.child = k
+	pid, ok := k.system().ProcessRegistry.Add(p, p.path)
+	if !ok {
+		return fmt.Errorf("register %s: %w", p.path, proto.ErrNameExists)
+	}
+	p.pid = pid
+	return nil
+}
+
+// unregister ends the address and tells the watchers.
+func (k *child) unregister() {
+	p := &k.proc
+	p.mu.Lock()
+	pid, watchers := p.pid, p.watchers
+	p.pid, p.watchers = nil, nil
+	p.mu.Unlock()
+	if pid == nil {
+		return
+	}
+	k.system().ProcessRegistry.Remove(pid)
+	for _, w := range watchers {
+		k.sendSystem(w, &proto.Terminated{Who: pid})
+	}
+}
+
+func (k *child) sendSystem(to *proto.PID, msg any) {
+	if p, ok := k.system().ProcessRegistry.Get(to); ok {
+		p.SendSystemMessage(to, msg)
+	}
+}
+
+// SendUserMessage forwards to the actor, if there is one.
+func (p *process) SendUserMessage(self *proto.PID, message any) {
+	k := p.owner()
+	if k == nil {
+		return
+	}
+	if i := k.cur.Load(); i != nil && !i.over.Load() {
+		if pid := i.pid.Load(); pid != nil {
+			if target, ok := k.system().ProcessRegistry.Get(pid); ok {
+				target.SendUserMessage(pid, message)
+				return
+			}
+		}
+	}
+	k.system().DeadLetter.SendUserMessage(self, message)
+}
+
+// SendSystemMessage serves watchers and a stop from outside.
+func (p *process) SendSystemMessage(_ *proto.PID, message any) {
+	switch msg := message.(type) {
+	case *proto.Stop:
+		if k := p.owner(); k != nil {
+			if i := k.cur.Load(); i != nil {
+				k.stop(&actor.StopCause{Reason: actor.ErrRemoved, Path: p.path})
+			}
+		}
+	case *proto.Watch:
+		p.mu.Lock()
+		pid, k := p.pid, p.child
+		if pid != nil {
+			p.watchers = append(p.watchers, msg.Watcher)
+		}
+		p.mu.Unlock()
+		if pid == nil && k != nil {
+			k.sendSystem(msg.Watcher, &proto.Terminated{Who: proto.NewPID(k.system().Address(), p.path)})
+		}
+	case *proto.Unwatch:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for i, w := range p.watchers {
+			if w.Equal(msg.Watcher) {
+				p.watchers = append(p.watchers[:i:i], p.watchers[i+1:]...)
+				return
+			}
+		}
+	}
+}
+
+// Stop is a stop from outside.
+func (p *process) Stop(pid *proto.PID) { p.SendSystemMessage(pid, &proto.Stop{}) }
+
+// owner is nil for the moment between the address being known and in use.
+func (p *process) owner() *child {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.child
+}
+
+// actorName names the actor of an incarnation below the child's own address,
+// where no child of the tree can be.
+func actorName(i *incarnation) string {
+	return i.slot.Name + "/~" + strconv.Itoa(i.gen)
+}
+
+// keeperProps spawn a process that does nothing and stops only when its parent
+// says so.
+var keeperProps = proto.PropsFromFunc(func(proto.Context) {}, proto.WithSpawnFunc(
+	func(sys *proto.ActorSystem, id string, _ *proto.Props, _ proto.SpawnerContext) (*proto.PID, error) {
+		pid, ok := sys.ProcessRegistry.Add(keeper{}, id)
+		if !ok {
+			return pid, proto.ErrNameExists
+		}
+		return pid, nil
+	}))
+
+type keeper struct{}
+
+func (keeper) SendUserMessage(*proto.PID, any)   {}
+func (keeper) SendSystemMessage(*proto.PID, any) {}
+func (keeper) Stop(*proto.PID)                   {}

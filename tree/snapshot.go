@@ -1,0 +1,319 @@
+package tree
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/strategies"
+	"github.com/coppice-go/coppice/tree/internal/machine"
+)
+
+// State of a child.
+type State uint8
+
+const (
+	// Down: no incarnation. OTP's undefined.
+	Down = State(machine.Down)
+	// Restarting: the next incarnation is due, or its start is to be tried again.
+	Restarting = State(machine.Waiting)
+	// Starting: not ready yet.
+	Starting = State(machine.Starting)
+	// Running: ready.
+	Running = State(machine.Running)
+	// Stopping: asked to stop.
+	Stopping = State(machine.Stopping)
+	// Ended: ended by itself; the supervisor is busy and has yet to react.
+	Ended = State(machine.Ended)
+)
+
+var stateNames = [...]string{"down", "restarting", "starting", "running", "stopping", "ended"}
+
+func (s State) String() string { return name(stateNames[:], int(s), "State") }
+
+// MarshalText writes the state as its name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Node is one child or supervisor in a snapshot, with all below it.
+type Node struct {
+	Name        string
+	Path        string
+	Kind        string // "goroutine", "actor", "process", "supervisor", or what the Service calls itself
+	State       State
+	Incarnation int       // of the last start; 0: none yet
+	Restarts    int       // by the supervisor, since the last start by request
+	LastStart   time.Time // when it was last ready; zero: never
+	Uptime      time.Duration
+	PID         int    // of a process; 0: none
+	ExitCode    *int   // of the process's last incarnation; nil: none, or by signal
+	Status      string // what the child says of itself
+	LastError   error  // of the last incarnation that ended; nil: none, or in order
+	Stuck       int    // an incarnation that was given up and is alive; 0: none
+
+	// Of a supervisor.
+	Strategy  strategies.Strategy
+	Intensity strategies.Intensity
+	Used      int  // restarts in the window
+	Busy      bool // in the middle of an ordered operation
+	Children  []Node
+}
+
+// Counts of a supervisor's children. OTP's count_children.
+type Counts struct {
+	Specs       int `json:"specs"`       // children, running or not
+	Active      int `json:"active"`      // children with a living incarnation
+	Supervisors int `json:"supervisors"` // children that are supervisors, running or not
+	Workers     int `json:"workers"`     // the others, running or not
+}
+
+// Running tells whether the node has an incarnation that is starting, running or
+// stopping.
+func (n *Node) Running() bool {
+	return n.State == Running || n.State == Starting || n.State == Stopping
+}
+
+// Walk calls f for n and everything below it, parents first, in start order,
+// until f returns false.
+func (n *Node) Walk(f func(*Node) bool) bool {
+	if !f(n) {
+		return false
+	}
+	for i := range n.Children {
+		if !n.Children[i].Walk(f) {
+			return false
+		}
+	}
+	return true
+}
+
+// Counts counts the node's children.
+func (n *Node) Counts() Counts {
+	c := Counts{Specs: len(n.Children)}
+	for i := range n.Children {
+		k := &n.Children[i]
+		if k.Running() {
+			c.Active++
+		}
+		if k.Kind == "supervisor" {
+			c.Supervisors++
+		} else {
+			c.Workers++
+		}
+	}
+	return c
+}
+
+// Find returns the node at path below n, or n itself; nil if there is none.
+func (n *Node) Find(path string) *Node {
+	var found *Node
+	n.Walk(func(m *Node) bool {
+		if m.Path == path {
+			found = m
+		}
+		return found == nil
+	})
+	return found
+}
+
+// Snapshot shows the whole tree. It waits for no supervisor, whatever each of
+// them is doing. Every supervisor is seen at one moment, the tree as a whole from
+// the root down at moments that may differ. After the end of the tree it shows
+// the last state. The error is the cause of ctx if that has ended.
+func (t *Tree) Snapshot(ctx context.Context) (Node, error) {
+	if ctx.Err() != nil {
+		return Node{}, &RequestError{"snapshot", t.root.path, context.Cause(ctx)}
+	}
+	n := Node{Name: t.root.path, Path: t.root.path, Kind: "supervisor", Incarnation: 1, State: t.rootState()}
+	t.root.snapshot(&n)
+	return n, nil
+}
+
+// Find shows the child or supervisor at path and all below it, without waiting.
+// Errors: ErrNotFound, ErrNotSupervisor, ErrSupervisorStopped, the cause of ctx.
+func (t *Tree) Find(ctx context.Context, path string) (Node, error) {
+	if path == t.root.path {
+		return t.Snapshot(ctx)
+	}
+	if ctx.Err() != nil {
+		return Node{}, &RequestError{"find", path, context.Cause(ctx)}
+	}
+	k, slot, err := t.lookup(path)
+	if err != nil {
+		return Node{}, &RequestError{"find", path, err}
+	}
+	k.sup.mu.Lock()
+	n := k.node(slot, time.Now())
+	k.sup.mu.Unlock()
+	k.below(&n)
+	return n, nil
+}
+
+// CountChildren counts the children of the supervisor at path, without waiting.
+func (t *Tree) CountChildren(ctx context.Context, sup string) (Counts, error) {
+	s, err := t.supervisor(sup)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return Counts{}, &RequestError{"count children", sup, err}
+	}
+	var c Counts
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m.Slots(func(slot *machine.Slot) bool {
+		c.Specs++
+		if slot.Active() {
+			c.Active++
+		}
+		if slot.Spec.Supervisor {
+			c.Supervisors++
+		} else {
+			c.Workers++
+		}
+		return true
+	})
+	return c, nil
+}
+
+func (t *Tree) rootState() State {
+	select {
+	case <-t.root.done:
+		return Down
+	default:
+	}
+	t.root.mu.Lock()
+	defer t.root.mu.Unlock()
+	if t.root.m.Stopping() {
+		return Stopping
+	}
+	select {
+	case <-t.up:
+		return Running
+	default:
+		return Starting
+	}
+}
+
+// snapshot fills in what is the supervisor's of its node.
+func (s *supervisor) snapshot(n *Node) {
+	now := time.Now()
+	s.mu.Lock()
+	n.Strategy = s.spec.Strategy
+	n.Used, n.Intensity = s.m.Used(now)
+	n.Busy = s.m.Busy()
+	n.Children = make([]Node, 0, s.m.Len())
+	kids := make([]*child, 0, s.m.Len())
+	s.m.Slots(func(slot *machine.Slot) bool {
+		k := s.childOf(slot)
+		n.Children = append(n.Children, k.node(slot, now))
+		kids = append(kids, k)
+		return true
+	})
+	s.mu.Unlock()
+	if s.parent == nil {
+		if at := s.tree.upAt.Load(); at != 0 {
+			n.LastStart = time.Unix(0, at)
+		}
+		n.Uptime = uptime(n.LastStart, n.State, now)
+	}
+	for i, k := range kids {
+		k.below(&n.Children[i])
+	}
+}
+
+// node shows the child itself. The supervisor's lock is held.
+func (k *child) node(slot *machine.Slot, now time.Time) Node {
+	n := Node{
+		Name: slot.Name, Path: k.path(), Kind: k.kind, State: State(slot.State), Incarnation: slot.Gen,
+		Restarts: slot.Restarts, LastStart: slot.Started, Stuck: slot.Stuck,
+	}
+	n.Uptime = uptime(n.LastStart, n.State, now)
+	if slot.HasEnded {
+		n.LastError = slot.Last.Err
+	}
+	if st := k.status.Load(); st != nil {
+		n.ExitCode, n.Status = st.ExitCode, st.Text
+		if n.Running() {
+			n.PID = st.PID
+		}
+	}
+	return n
+}
+
+// below fills in the children of a child that is a running supervisor.
+func (k *child) below(n *Node) {
+	if s := k.nested.Load(); s != nil && n.State != Down && n.State != Restarting {
+		s.snapshot(n)
+	} else if k.traits.spec != nil {
+		n.Strategy, n.Intensity = k.traits.spec.Strategy, k.traits.spec.Intensity.WithDefaults()
+	}
+}
+
+func uptime(since time.Time, s State, now time.Time) time.Duration {
+	if since.IsZero() || s != Running && s != Stopping {
+		return 0
+	}
+	return now.Sub(since)
+}
+
+// MarshalJSON writes the node for programs: durations in seconds, errors as text.
+func (n Node) MarshalJSON() ([]byte, error) {
+	out := nodeJSON{
+		Name: n.Name, Path: n.Path, Type: n.Kind, State: n.State, Running: n.Running(), PID: n.PID,
+		Incarnation: n.Incarnation, Restarts: n.Restarts, Uptime: n.Uptime.Seconds(), ExitCode: n.ExitCode,
+		Status: n.Status, LastError: errorText(n.LastError), Stuck: n.Stuck,
+	}
+	if !n.LastStart.IsZero() {
+		out.LastStart = &n.LastStart
+	}
+	if n.Kind == "supervisor" {
+		out.Supervisor = &supervisorJSON{n.Strategy, n.Intensity.Max, n.Intensity.Within.Seconds(), n.Used, n.Busy}
+		out.Children = &n.Children
+		if n.Children == nil {
+			out.Children = &[]Node{}
+		}
+	}
+	return json.Marshal(out)
+}
+
+type nodeJSON struct {
+	Name        string     `json:"name"`
+	Path        string     `json:"path"`
+	Type        string     `json:"type"`
+	State       State      `json:"state"`
+	Running     bool       `json:"running"`
+	PID         int        `json:"pid,omitempty"`
+	Incarnation int        `json:"incarnation"`
+	Restarts    int        `json:"restarts"`
+	LastStart   *time.Time `json:"last_start,omitempty"`
+	Uptime      float64    `json:"uptime_seconds"`
+	ExitCode    *int       `json:"exit_code,omitempty"`
+	Status      string     `json:"status,omitempty"`
+	LastError   string     `json:"last_error,omitempty"`
+	Stuck       int        `json:"stuck_incarnation,omitempty"`
+
+	Supervisor *supervisorJSON `json:"supervisor,omitempty"`
+	Children   *[]Node         `json:"children,omitempty"`
+}
+
+type supervisorJSON struct {
+	Strategy strategies.Strategy `json:"strategy"`
+	Max      int                 `json:"max_restarts"` // -1: no limit
+	Within   float64             `json:"within_seconds"`
+	Used     int                 `json:"used"`
+	Busy     bool                `json:"busy"`
+}
+
+// errorText calls user code, which may panic.
+func errorText(err error) (text string) {
+	if err == nil {
+		return ""
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			text = actor.NewPanicError(r).Error()
+		}
+	}()
+	return err.Error()
+}

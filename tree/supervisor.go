@@ -1,0 +1,310 @@
+package tree
+
+import (
+	"context"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	proto "github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/strategies"
+	"github.com/coppice-go/coppice/tree/internal/machine"
+)
+
+// maxSteps bounds how long one turn of a supervisor lasts: what is left goes
+// through its mailbox, so that a stop is noticed in the middle of a long start.
+const maxSteps = 256
+
+// supervisor is one incarnation of a supervisor: a protoactor actor that feeds
+// its machine and carries out what the machine wants done. It never blocks and
+// never calls user code.
+type supervisor struct {
+	tree   *Tree
+	parent *supervisor   // nil: root
+	slot   *machine.Slot // in the parent's machine
+	gen    int
+	path   string
+	spec   *Spec
+
+	pid    *proto.PID
+	proc   proto.Process
+	labels context.Context
+
+	mu sync.Mutex // guards m and all slots; never held while anything waits
+	m  *machine.Machine
+
+	// Of the actor's own goroutine.
+	inputs  []machine.Input
+	ack     chan struct{}
+	byPID   map[*proto.PID]*incarnation // message-driven children
+	nested  map[*proto.PID]*supervisor
+	keeper  *proto.PID
+	common  *time.Timer
+	up      bool
+	outcome *machine.Outcome
+
+	instances atomic.Int64 // names given to instances
+
+	done chan struct{} // closed when the machine has ended
+}
+
+func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec) *supervisor {
+	s := &supervisor{tree: t, parent: parent, path: path, spec: spec, done: make(chan struct{}), ack: make(chan struct{})}
+	s.labels = pprof.WithLabels(t.values, pprof.Labels(LabelPath, path))
+	cfg := machine.Config{
+		Strategy:     spec.Strategy,
+		Intensity:    spec.Intensity,
+		AutoShutdown: machine.AutoShutdown(spec.AutoShutdown),
+		Dynamic:      spec.Template != nil,
+		Seed:         t.seed,
+	}
+	if spec.Template != nil {
+		cfg.MaxChildren = spec.Template.MaxInstances
+	}
+	s.m = machine.New(cfg)
+	shared := make(map[machine.Child]*machine.Child)
+	for i := range spec.Children {
+		c := &spec.Children[i]
+		k := newChild(s, c.name(), c, c.Service)
+		mc := k.machineChild()
+		if shared[mc] == nil {
+			shared[mc] = &mc
+		}
+		s.m.Add(c.name(), shared[mc], k)
+	}
+	return s
+}
+
+// props are what the supervisor's actor is spawned with.
+func (s *supervisor) props() *proto.Props {
+	return proto.PropsFromProducer(func() proto.Actor { return s }, proto.WithOnInit(func(c proto.Context) {
+		s.pid = c.Self()
+		s.proc, _ = c.ActorSystem().ProcessRegistry.GetLocal(s.pid.Id)
+	}))
+}
+
+// input carries a machine's input through the supervisor's mailbox.
+type input struct{ machine.Input }
+
+// IgnoreDeadLetterLogging keeps a late one quiet.
+func (*input) IgnoreDeadLetterLogging() {}
+
+// post queues an input, from any goroutine.
+func (s *supervisor) post(in machine.Input) { s.proc.SendUserMessage(s.pid, &input{in}) }
+
+// Receive is the actor's. It runs on whatever goroutine the last sender started.
+func (s *supervisor) Receive(c proto.Context) {
+	pprof.SetGoroutineLabels(s.labels)
+	switch msg := c.Message().(type) {
+	case *input:
+		s.step(c, msg.Input)
+	case *proto.Started:
+		s.step(c, machine.Input{Kind: machine.Begin})
+	case *proto.Terminated:
+		s.terminated(c, msg.Who)
+	case *proto.Stopping:
+		s.stopping(c)
+	case *proto.Stopped:
+		if s.parent == nil {
+			go s.tree.finish()
+		}
+	}
+}
+
+// HandleFailure makes the supervisor the strategy for its actors: their failures
+// are kept by the guard, and what is left is to see them stopped.
+func (s *supervisor) HandleFailure(_ *proto.ActorSystem, sv proto.Supervisor, who *proto.PID, _ *proto.RestartStatistics, reason, _ any) {
+	if i := s.byPID[who]; i != nil {
+		i.fail(asError(reason))
+	}
+	sv.StopChildren(who)
+}
+
+func (s *supervisor) step(c proto.Context, in machine.Input) {
+	s.inputs = append(s.inputs[:0], in)
+	for n := 0; n < len(s.inputs); n++ {
+		if n == maxSteps {
+			for _, in := range s.inputs[n:] {
+				s.post(in)
+			}
+			return
+		}
+		s.mu.Lock()
+		s.m.Want = s.tree.bus.want()
+		effects := s.m.Step(time.Now(), s.inputs[n])
+		s.mu.Unlock()
+		for i := range effects {
+			s.apply(c, &effects[i])
+		}
+	}
+}
+
+func (s *supervisor) feed(in machine.Input) { s.inputs = append(s.inputs, in) }
+
+func (s *supervisor) apply(c proto.Context, e *machine.Effect) {
+	switch e.Kind {
+	case machine.DoStart:
+		s.start(c, e.Slot, e.Gen)
+	case machine.DoStop:
+		s.childOf(e.Slot).stop(s.stopCause(e.Cause))
+	case machine.DoKill:
+		s.childOf(e.Slot).kill()
+	case machine.DoAbandon:
+		s.abandon(e.Slot)
+	case machine.DoRemove:
+		s.childOf(e.Slot).unregister()
+	case machine.SetTimer:
+		s.setTimer(e)
+	case machine.CancelTimer:
+		if t := s.childOf(e.Slot).timer; t != nil {
+			t.Stop()
+		}
+	case machine.DoAnswer:
+		e.Answer.Request.Reply.(chan *machine.Answer) <- e.Answer
+	case machine.Up:
+		s.up = true
+		if s.parent == nil {
+			s.tree.upAt.Store(time.Now().UnixNano())
+			close(s.tree.up)
+		} else {
+			s.parent.post(machine.Input{Kind: machine.Ready, Slot: s.slot, Gen: s.gen})
+		}
+	case machine.DoEnd:
+		s.end(c, e.Outcome)
+	case machine.Emit:
+		s.publish(e.Event)
+	}
+}
+
+func (s *supervisor) childOf(slot *machine.Slot) *child { return slot.Data.(*child) }
+
+// setTimer arms the child's timer, or the one common to all.
+func (s *supervisor) setTimer(e *machine.Effect) {
+	in := machine.Input{Kind: machine.TimerFired, Slot: e.Slot, Token: e.Token}
+	t := time.AfterFunc(e.Delay, func() { s.post(in) })
+	if e.Slot != nil {
+		s.childOf(e.Slot).timer = t
+	} else {
+		s.common = t
+	}
+}
+
+func (s *supervisor) stopCause(c *machine.Cause) error {
+	cause := &actor.StopCause{Reason: c.Reason, Path: s.path, Err: c.Err}
+	if c.Origin != nil {
+		cause.Path = s.path + "/" + c.Origin.Name
+	}
+	return cause
+}
+
+// stopping: somebody stopped the actor itself. protoactor now waits for its
+// children, of which it knows few; a keeper among them makes it wait for all.
+func (s *supervisor) stopping(c proto.Context) {
+	if s.outcome != nil {
+		return
+	}
+	s.keeper, _ = c.SpawnNamed(keeperProps, "~keeper")
+	s.step(c, machine.Input{Kind: machine.Stop})
+}
+
+func (s *supervisor) end(c proto.Context, out *machine.Outcome) {
+	s.outcome = out
+	s.mu.Lock()
+	s.m.Slots(func(slot *machine.Slot) bool {
+		s.childOf(slot).unregister()
+		return true
+	})
+	s.mu.Unlock()
+	if s.common != nil {
+		s.common.Stop()
+	}
+	close(s.done)
+	if s.keeper != nil {
+		c.ActorSystem().ProcessRegistry.Remove(s.keeper)
+		s.proc.SendSystemMessage(s.pid, &proto.Terminated{Who: s.keeper})
+		return
+	}
+	c.Stop(s.pid)
+}
+
+// terminated is the end of a child that is an actor of its own.
+func (s *supervisor) terminated(c proto.Context, who *proto.PID) {
+	if n := s.nested[who]; n != nil {
+		delete(s.nested, who)
+		if n.up { // the news may have been overtaken
+			s.step(c, machine.Input{Kind: machine.Ready, Slot: n.slot, Gen: n.gen})
+		}
+		s.step(c, machine.Input{Kind: machine.Exited, Slot: n.slot, Gen: n.gen, End: n.reason()})
+		return
+	}
+	if i := s.byPID[who]; i != nil {
+		if i.disowned {
+			i.disowned = false
+			return
+		}
+		delete(s.byPID, who)
+		i.terminated()
+	}
+}
+
+// reason is the supervisor's end as its parent reads it.
+func (s *supervisor) reason() actor.End {
+	end := actor.End{Class: actor.ClassShutdown, Err: s.err()}
+	switch {
+	case s.outcome == nil || s.outcome.Abnormal:
+		end.Class = actor.ClassAbnormal
+	case !s.up:
+		end.Class = actor.ClassStartFailed
+	}
+	return end
+}
+
+// err is why the supervisor ended; nil if it was asked to, or all was done.
+func (s *supervisor) err() error {
+	switch o := s.outcome; {
+	case o == nil:
+		return &GaveUpError{Path: s.path, Rule: RuleEscalate, Err: ErrSupervisorStopped}
+	case o.Rule == machine.ByStart:
+		return &StartError{Path: s.path + "/" + o.Child, Err: o.Err}
+	case o.Rule == machine.BySignificance:
+		if o.Err == nil {
+			return nil
+		}
+		return &GaveUpError{Path: s.path, Child: s.path + "/" + o.Child, Rule: RuleAutoShutdown, Err: o.Err}
+	case o.Rule == machine.ByRequest && s.up:
+		return nil
+	case o.Rule == machine.ByRequest:
+		return ErrSupervisorStopped
+	}
+	o := s.outcome
+	return &GaveUpError{Path: s.path, Child: s.path + "/" + o.Child, Rule: Rule(o.Rule), Used: o.Used,
+		Intensity: s.spec.Intensity.WithDefaults(), Err: o.Err}
+}
+
+func (s *supervisor) publish(e *machine.Event) {
+	ev := Event{
+		Kind: EventKind(e.Kind), Path: s.path, Incarnation: e.Gen, Class: e.End.Class, Err: e.End.Err,
+		Ran: e.Ran, Delay: e.Delay, Used: e.Used, Rule: Rule(e.Rule),
+	}
+	switch {
+	case e.Slot != nil:
+		ev.Path = s.path + "/" + e.Slot.Name
+		ev.Restart = e.Slot.Spec.Restart
+	case e.Kind == machine.RequestDone:
+		ev.Path = s.path + "/" + e.Name
+		ev.Request = e.Op.String()
+	default:
+		ev.Incarnation = s.gen
+	}
+	if ev.Rule == RuleIntensity {
+		i := s.spec.Intensity.WithDefaults()
+		ev.Max, ev.Within = i.Max, i.Within
+	} else if ev.Rule == RuleMaxRestarts && e.Slot != nil {
+		ev.Max = e.Slot.Spec.Policy.MaxRestarts
+		ev.StaysDown = e.Slot.Spec.Policy.Exhausted == strategies.StayDown
+	}
+	s.tree.bus.publish(ev)
+}

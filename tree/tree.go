@@ -1,0 +1,335 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	proto "github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coppice-go/coppice/internal/inside"
+	"github.com/coppice-go/coppice/strategies"
+	"github.com/coppice-go/coppice/tree/internal/machine"
+)
+
+// Run runs the tree that spec describes until ctx is cancelled, which stops it in
+// order, or until its root ends by itself. It is Runner{}.Run.
+func Run(ctx context.Context, spec Spec) error { return Runner{}.Run(ctx, spec) }
+
+// Start starts the tree that spec describes. It is Runner{}.Start.
+func Start(ctx context.Context, spec Spec) (*Tree, error) { return Runner{}.Start(ctx, spec) }
+
+// Runner is what concerns a whole tree. Its zero value is ready to use.
+type Runner struct {
+	// Logger gets a line for every failure, and more at level debug. Nil:
+	// slog.Default().
+	Logger *slog.Logger
+
+	// OnEvent is called with every event, one after the other, from a goroutine
+	// of its own. Events that come while EventBuffer of them wait for a slow
+	// OnEvent are lost, and the loss is logged; a panic in it is recovered and
+	// logged.
+	OnEvent func(Event)
+
+	// EventBuffer is how many events may wait for OnEvent. 0: 1024.
+	EventBuffer int
+
+	// StopTimeout bounds a stop; what has not ended by then is forced to. 0: 15 s.
+	// Infinity: none.
+	StopTimeout time.Duration
+
+	// System is the protoactor system to live in. Its settings and other actors
+	// are left alone. Nil: the tree makes its own.
+	System *proto.ActorSystem
+
+	exit func(int) // os.Exit
+}
+
+// Tree is a running tree. Its methods may be called from any goroutine, also
+// from inside a child; every one may be called after the tree has ended.
+type Tree struct {
+	runner Runner
+	log    *slog.Logger
+	root   *supervisor
+	system *proto.ActorSystem
+	values context.Context // of the caller's context
+	seed   uint64
+	bus    bus
+	stuck  stuckList
+	sinks  sync.WaitGroup // goroutines that consume events
+
+	up    chan struct{}
+	ended chan struct{}
+	began atomic.Int64 // when asked, in Unix nanoseconds; 0: not
+	upAt  atomic.Int64 // when all had started, likewise
+
+	stopMu sync.Mutex
+	bound  *time.Timer // of the stop
+	why    error       // of a stop by the context
+	unlink func() bool // from the context
+	over   bool
+
+	report Report // once ended
+	err    error  // once ended
+}
+
+// Run is Start and Wait. It returns nil after an ordered stop.
+func (r Runner) Run(ctx context.Context, spec Spec) error {
+	t, err := r.Start(ctx, spec)
+	if err != nil {
+		return err
+	}
+	return t.Wait(context.WithoutCancel(ctx))
+}
+
+// Start starts the tree and returns when all children have started, in order. An
+// invalid spec is a *SpecError; a child that fails to start is a *StartError,
+// and then all that had started has been stopped again.
+//
+// ctx is the life of the tree: when it is cancelled the tree stops in order, also
+// while it is still starting. Its values are seen by the children; its deadline
+// and cancellation are not, each child has its own.
+func (r Runner) Start(ctx context.Context, spec Spec) (*Tree, error) {
+	t, err := r.launch(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-t.up:
+		return t, nil
+	case <-t.ended:
+	}
+	select {
+	case <-t.up: // before it ended
+		return t, nil
+	default:
+		return nil, t.err
+	}
+}
+
+// launch starts the tree and does not wait.
+func (r Runner) launch(ctx context.Context, spec Spec) (*Tree, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if spec.Name == "" {
+		spec.Name = DefaultName
+	}
+	if err := r.validate(spec); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, context.Cause(ctx))
+	}
+	t := r.newTree(ctx)
+	t.root = newSupervisor(t, nil, spec.Name, &spec)
+	t.startSinks()
+	if _, err := t.system.Root.SpawnNamed(t.root.props(), spec.Name); err != nil {
+		t.bus.close()
+		t.drain()
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	t.link(ctx)
+	return t, nil
+}
+
+// link stops the tree when ctx ends, until the tree has ended.
+func (t *Tree) link(ctx context.Context) {
+	unlink := context.AfterFunc(ctx, func() { t.beginStop(context.Cause(ctx), true) })
+	t.stopMu.Lock()
+	defer t.stopMu.Unlock()
+	if t.over {
+		unlink()
+	}
+	t.unlink = unlink
+}
+
+func (r Runner) validate(spec Spec) error {
+	switch {
+	case r.StopTimeout < 0:
+		return bad("Runner", "StopTimeout", "negative: %v", r.StopTimeout)
+	case r.EventBuffer < 0:
+		return bad("Runner", "EventBuffer", "negative: %d", r.EventBuffer)
+	}
+	return spec.Validate()
+}
+
+func (r Runner) newTree(ctx context.Context) *Tree {
+	r.Logger = r.logger()
+	if r.StopTimeout == 0 {
+		r.StopTimeout = DefaultStopTimeout
+	}
+	if r.EventBuffer == 0 {
+		r.EventBuffer = 1024
+	}
+	if r.exit == nil {
+		r.exit = os.Exit
+	}
+	if r.System == nil {
+		r.System = newSystem(r.Logger)
+	}
+	return &Tree{
+		runner: r, log: r.Logger, system: r.System, values: context.WithoutCancel(ctx), seed: rand.Uint64(),
+		up: make(chan struct{}), ended: make(chan struct{}),
+	}
+}
+
+func (r Runner) logger() *slog.Logger {
+	if r.Logger == nil {
+		return slog.Default()
+	}
+	return r.Logger
+}
+
+// newSystem makes an actor system that keeps quiet about what a tree does in the
+// course of business, and leaves no goroutine behind for a message to a child
+// that is gone.
+func newSystem(log *slog.Logger) *proto.ActorSystem {
+	quiet := slog.New(warnings{log.Handler()})
+	return proto.NewActorSystem(
+		proto.WithLoggerFactory(func(*proto.ActorSystem) *slog.Logger { return quiet }),
+		proto.WithDeadLetterThrottleInterval(1),
+	)
+}
+
+// warnings passes what is at least a warning.
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+}
+
+func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
+func (w warnings) WithGroup(n string) slog.Handler      { return warnings{w.Handler.WithGroup(n)} }
+
+// From returns the tree that the child with this context belongs to. ok is false
+// outside a tree.
+func From(ctx context.Context) (t *Tree, ok bool) {
+	if c := inside.From(ctx); c != nil {
+		t, ok = c.Tree().(*Tree)
+	}
+	return t, ok
+}
+
+// Done is closed when the tree has ended.
+func (t *Tree) Done() <-chan struct{} { return t.ended }
+
+// Wait waits for the end of the tree and returns why it ended: nil after an
+// ordered stop, or when AutoShutdown found all well; otherwise an error that
+// wraps the failure, and matches ErrStuck if children did not end. If ctx ends
+// first, its cause is returned.
+func (t *Tree) Wait(ctx context.Context) error {
+	select {
+	case <-t.ended:
+		return t.err
+	default:
+	}
+	select {
+	case <-t.ended:
+		return t.err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for %s: %w", t.root.path, context.Cause(ctx))
+	}
+}
+
+// Stop stops the tree in order and returns when it has ended. It is bounded by
+// ctx if that has a deadline or is cancelled, and by Runner.StopTimeout
+// otherwise; then the stop is forced: what can be killed is killed, and what
+// does not end is left and told. The error is nil if everything has ended, and
+// matches ErrStuck if not. Stop may be called more than once.
+func (t *Tree) Stop(ctx context.Context) (Report, error) {
+	_, bounded := ctx.Deadline()
+	t.beginStop(nil, !bounded)
+	defer context.AfterFunc(ctx, t.force)()
+	<-t.ended
+	return t.report, t.report.Err()
+}
+
+// beginStop asks the root to stop, once. A bounded stop is forced when
+// StopTimeout has passed.
+func (t *Tree) beginStop(why error, bounded bool) {
+	t.stopMu.Lock()
+	defer t.stopMu.Unlock()
+	if t.began.Load() == 0 {
+		t.began.Store(time.Now().UnixNano())
+		t.why = why
+		t.root.post(machine.Input{Kind: machine.Stop})
+	}
+	if d := t.runner.StopTimeout; bounded && d != Infinity && t.bound == nil {
+		t.bound = time.AfterFunc(d, t.force)
+	}
+}
+
+// force ends the stop.
+func (t *Tree) force() {
+	t.beginStop(nil, false)
+	t.root.post(machine.Input{Kind: machine.Kill})
+}
+
+// finish is the end of the root.
+func (t *Tree) finish() {
+	t.bus.close()
+	t.drain()
+	t.stopMu.Lock()
+	t.over = true
+	if t.bound != nil {
+		t.bound.Stop()
+	}
+	if t.unlink != nil {
+		t.unlink()
+	}
+	t.stopMu.Unlock()
+	t.report = t.makeReport()
+	t.err = t.root.err()
+	if errors.Is(t.err, ErrSupervisorStopped) && t.why != nil {
+		t.err = fmt.Errorf("start %s: %w", t.root.path, t.why)
+	}
+	if stuck := t.report.Err(); stuck != nil {
+		t.err = errors.Join(t.err, stuck)
+	}
+	close(t.ended)
+}
+
+// GaveUpError says that a supervisor ended because of a child.
+type GaveUpError struct {
+	Path      string // of the supervisor
+	Child     string // path of the child whose failure was one too many
+	Rule      Rule
+	Used      int // restarts counted
+	Intensity strategies.Intensity
+	Err       error // the last failure
+}
+
+// ErrGaveUp matches every *GaveUpError.
+var ErrGaveUp = errors.New("gave up")
+
+func (e *GaveUpError) Error() string {
+	why := e.Rule.String()
+	if e.Rule == RuleIntensity {
+		why = "more restarts than " + e.Intensity.String()
+	}
+	return fmt.Sprintf("%s gave up (%s): %s: %v", e.Path, why, e.Child, e.Err)
+}
+
+// Unwrap makes both ErrGaveUp and the last failure found.
+func (e *GaveUpError) Unwrap() []error { return []error{ErrGaveUp, e.Err} }
+
+// StartError says which child did not start.
+type StartError struct {
+	Path string
+	Err  error
+}
+
+// ErrStartFailed matches every *StartError.
+var ErrStartFailed = errors.New("start failed")
+
+func (e *StartError) Error() string { return fmt.Sprintf("start %s: %v", e.Path, e.Err) }
+
+// Unwrap makes both ErrStartFailed and the cause found.
+func (e *StartError) Unwrap() []error { return []error{ErrStartFailed, e.Err} }

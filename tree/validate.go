@@ -1,0 +1,230 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/strategies"
+)
+
+// ErrInvalidSpec matches every *SpecError.
+var ErrInvalidSpec = errors.New("invalid spec")
+
+// SpecError says what is wrong with a spec. Nothing was started.
+type SpecError struct {
+	Path  string // of the child or supervisor
+	Field string // such as "Shutdown" or "Policy.Delay"
+	Err   error
+}
+
+func (e *SpecError) Error() string {
+	return fmt.Sprintf("invalid spec: %s: %s: %v", e.Path, e.Field, e.Err)
+}
+
+// Unwrap makes both ErrInvalidSpec and the reason found.
+func (e *SpecError) Unwrap() []error { return []error{ErrInvalidSpec, e.Err} }
+
+// Validate checks the spec and everything below it, as Start does before it
+// starts anything. The first thing wrong is returned, as a *SpecError.
+func (s Spec) Validate() error {
+	if s.Name == "" {
+		s.Name = DefaultName
+	}
+	if err := checkName(s.Name); err != nil {
+		return &SpecError{fmt.Sprintf("%q", s.Name), "Name", err}
+	}
+	return s.check(s.Name)
+}
+
+// DefaultName is the name of a root whose Spec has none.
+const DefaultName = "root"
+
+func bad(path, field, format string, args ...any) error {
+	return &SpecError{path, field, fmt.Errorf(format, args...)}
+}
+
+func (s *Spec) check(path string) error {
+	if !s.Strategy.Valid() {
+		return bad(path, "Strategy", "unknown value %d", s.Strategy)
+	}
+	if err := s.Intensity.Validate(); err != nil {
+		return &SpecError{path, "Intensity", err}
+	}
+	if s.AutoShutdown > AllSignificant {
+		return bad(path, "AutoShutdown", "unknown value %d", s.AutoShutdown)
+	}
+	if s.Template != nil {
+		return s.checkDynamic(path)
+	}
+	seen := make(map[string]struct{}, len(s.Children))
+	for i := range s.Children {
+		c := &s.Children[i]
+		name := c.name()
+		if err := c.check(path, s.AutoShutdown); err != nil {
+			return err
+		}
+		if _, dup := seen[name]; dup {
+			return bad(path+"/"+name, "Name", "duplicate")
+		}
+		seen[name] = struct{}{}
+	}
+	return nil
+}
+
+func (s *Spec) checkDynamic(path string) error {
+	t := s.Template
+	switch {
+	case len(s.Children) > 0:
+		return bad(path, "Children", "not together with Template")
+	case s.Strategy != strategies.OneForOne:
+		return bad(path, "Strategy", "a dynamic supervisor is one-for-one")
+	case s.AutoShutdown != NeverShutdown:
+		return bad(path, "AutoShutdown", "not for a dynamic supervisor")
+	case t.MaxInstances < 0:
+		return bad(path, "Template.MaxInstances", "negative: %d", t.MaxInstances)
+	case t.Child.Name != "":
+		return bad(path, "Template.Child.Name", "must be empty, is %q", t.Child.Name)
+	case t.New != nil && t.Child.Service != nil:
+		return bad(path, "Template.Child.Service", "not together with Template.New")
+	case t.New == nil:
+		if err := t.Child.checkService(path + "/*"); err != nil {
+			return err
+		}
+	}
+	return t.Child.checkPolicy(path+"/*", NeverShutdown)
+}
+
+// name is the child's name, or that of the nested spec.
+func (c *Child) name() string {
+	if c.Name == "" {
+		if s := asSpec(c.Service); s != nil {
+			return s.Name
+		}
+	}
+	return c.Name
+}
+
+// check checks the child of the supervisor at parent.
+func (c *Child) check(parent string, auto AutoShutdown) error {
+	name := c.name()
+	path := parent + "/" + name
+	if err := checkName(name); err != nil {
+		return &SpecError{fmt.Sprintf("%s/%q", parent, name), "Name", err}
+	}
+	if s := asSpec(c.Service); s != nil && s.Name != "" && s.Name != name {
+		return bad(path, "Service.Name", "%q differs from the child's name", s.Name)
+	}
+	if err := c.checkService(path); err != nil {
+		return err
+	}
+	return c.checkPolicy(path, auto)
+}
+
+func (c *Child) checkService(path string) error {
+	if isNil(c.Service) {
+		return bad(path, "Service", "nil")
+	}
+	if s := asSpec(c.Service); s != nil {
+		switch {
+		case c.StartTimeout != 0:
+			return bad(path, "StartTimeout", "not for a supervisor: its children have their own")
+		case c.Heartbeat != 0:
+			return bad(path, "Heartbeat", "not for a supervisor")
+		}
+		return s.check(path)
+	}
+	if v, ok := c.Service.(actor.Validator); ok {
+		if err := validate(v); err != nil {
+			return &SpecError{path, "Service", err}
+		}
+	}
+	return nil
+}
+
+func (c *Child) checkPolicy(path string, auto AutoShutdown) error {
+	switch {
+	case !c.Restart.Valid():
+		return bad(path, "Restart", "unknown value %d", c.Restart)
+	case c.Significant && auto == NeverShutdown:
+		return bad(path, "Significant", "the supervisor's AutoShutdown is NeverShutdown")
+	case c.Significant && c.Restart == strategies.Permanent:
+		return bad(path, "Significant", "a permanent child cannot be")
+	case c.Shutdown < 0 && c.Shutdown != Brutal:
+		return bad(path, "Shutdown", "negative: %v", c.Shutdown)
+	case c.StartTimeout < 0:
+		return bad(path, "StartTimeout", "negative: %v", c.StartTimeout)
+	case c.Heartbeat < 0:
+		return bad(path, "Heartbeat", "negative: %v", c.Heartbeat)
+	case c.OnStuck > StuckExit:
+		return bad(path, "OnStuck", "unknown value %d", c.OnStuck)
+	}
+	if err := c.Policy.Validate(); err != nil {
+		return &SpecError{path, "Policy", err}
+	}
+	return nil
+}
+
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("empty")
+	case !utf8.ValidString(name):
+		return errors.New("not UTF-8")
+	case strings.Contains(name, "/"):
+		return errors.New("contains a slash")
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("contains a character that cannot be printed")
+	case strings.TrimSpace(name) != name:
+		return errors.New("begins or ends with a space")
+	}
+	return nil
+}
+
+// asSpec returns the nested spec that v is, or nil.
+func asSpec(v actor.Service) *Spec {
+	switch s := v.(type) {
+	case Spec:
+		return &s
+	case *Spec:
+		return s
+	}
+	return nil
+}
+
+func isNil(v actor.Service) bool {
+	if v == nil {
+		return true
+	}
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return r.IsNil()
+	}
+	return false
+}
+
+// validate asks user code, which may panic.
+func validate(v actor.Validator) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("Validate: %w", actor.NewPanicError(r))
+		}
+	}()
+	return v.Validate()
+}
+
+// shutdown is the grace that applies.
+func (c *Child) shutdown(supervisor bool) time.Duration {
+	switch {
+	case c.Shutdown != 0:
+		return c.Shutdown
+	case supervisor:
+		return Infinity
+	}
+	return DefaultShutdown
+}
