@@ -102,7 +102,6 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 		go i.run(s.ack)
 		<-s.ack
 		if !k.announces {
-			i.isReady.Store(true)
 			s.feed(machine.Input{Kind: machine.Ready, Slot: slot, Gen: gen})
 			i.watch()
 		}

@@ -41,8 +41,10 @@ const (
 	RequestDone = EventKind(machine.RequestDone)
 )
 
-var eventNames = [...]string{"child started", "child ended", "child ignored", "start failed", "restart planned",
-	"not restarted", "gave up", "child stuck", "late end", "supervisor started", "supervisor ending", "request done"}
+var eventNames = [...]string{
+	"child started", "child ended", "child ignored", "start failed", "restart planned",
+	"not restarted", "gave up", "child stuck", "late end", "supervisor started", "supervisor ending", "request done",
+}
 
 func (k EventKind) String() string { return name(eventNames[:], int(k), "EventKind") }
 

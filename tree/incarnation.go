@@ -33,11 +33,11 @@ type incarnation struct {
 	slot            *machine.Slot
 	gen             int
 
-	asked   atomic.Bool
-	isReady atomic.Bool
-	over    atomic.Bool
-	beat    atomic.Int64 // nanoseconds since begun
-	begun   time.Time
+	asked     atomic.Bool
+	saidReady atomic.Bool
+	over      atomic.Bool
+	beat      atomic.Int64 // nanoseconds since begun
+	begun     time.Time
 
 	mu     sync.Mutex
 	killed chan struct{} // made when asked for
@@ -109,8 +109,7 @@ func (i *incarnation) classify(err error) (end actor.End) {
 	}()
 	// A child that need not announce itself counts as ready from the beginning,
 	// but may still find that there is nothing to run.
-	ready := i.isReady.Load() && (i.child.announces || !errors.Is(err, actor.ErrIgnore)) ||
-		!i.child.announces && !errors.Is(err, actor.ErrIgnore)
+	ready := i.saidReady.Load() || !i.child.announces && !errors.Is(err, actor.ErrIgnore)
 	return actor.Classify(err, i.asked.Load(), ready)
 }
 
@@ -137,7 +136,7 @@ func (i *incarnation) Incarnation() int { return i.gen }
 func (i *incarnation) Tree() any        { return i.child.sup.tree }
 
 func (i *incarnation) Ready() {
-	if i.over.Load() || i.isReady.Swap(true) {
+	if i.over.Load() || i.saidReady.Swap(true) || !i.child.announces {
 		return
 	}
 	i.child.sup.post(machine.Input{Kind: machine.Ready, Slot: i.slot, Gen: i.gen})

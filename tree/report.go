@@ -65,6 +65,7 @@ func (t *Tree) makeReport() Report {
 	if began := t.began.Load(); began != 0 {
 		r.Took = time.Since(time.Unix(0, began))
 	}
+	t.stuck.wait(lastWait)
 	left := t.stuck.all()
 	if len(left) == 0 {
 		return r
@@ -81,6 +82,10 @@ func (t *Tree) makeReport() Report {
 	return r
 }
 
+// lastWait is how long the end of a tree waits for what it has given up: a child
+// that was stopped without a grace may need a moment to return.
+const lastWait = 200 * time.Millisecond
+
 // exitStuck ends the program for StuckExit.
 func (t *Tree) exitStuck(path string, gen int) {
 	t.log.Error("child stuck, ending the program", "path", path, "incarnation", gen,
@@ -94,6 +99,25 @@ type stuckList struct {
 	since map[*incarnation]time.Time
 	held  map[string]int // paths under StuckHold
 	hold  map[*incarnation]bool
+	empty chan struct{} // closed by the removal of the last, if somebody waits
+}
+
+// wait waits for the list to be empty, but no longer than d.
+func (l *stuckList) wait(d time.Duration) {
+	l.mu.Lock()
+	if len(l.since) == 0 {
+		l.mu.Unlock()
+		return
+	}
+	l.empty = make(chan struct{})
+	empty := l.empty
+	l.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-empty:
+	case <-timer.C:
+	}
 }
 
 func (l *stuckList) add(i *incarnation, hold bool) {
@@ -116,7 +140,14 @@ func (l *stuckList) add(i *incarnation, hold bool) {
 func (l *stuckList) remove(i *incarnation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if _, ok := l.since[i]; !ok {
+		return
+	}
 	delete(l.since, i)
+	if len(l.since) == 0 && l.empty != nil {
+		close(l.empty)
+		l.empty = nil
+	}
 	if l.hold[i] {
 		delete(l.hold, i)
 		if l.held[i.Path()]--; l.held[i.Path()] == 0 {

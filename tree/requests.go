@@ -233,7 +233,7 @@ func (t *Tree) call(ctx context.Context, s *supervisor, path string, r *machine.
 // ready, directly or in a supervisor below.
 func (s *supervisor) waitsFor(ctx context.Context) bool {
 	i, ok := inside.From(ctx).(*incarnation)
-	if !ok || i.isReady.Load() || i.child.sup.tree != s.tree {
+	if !ok || !i.child.announces || i.saidReady.Load() || i.child.sup.tree != s.tree {
 		return false
 	}
 	below, ok := strings.CutPrefix(i.Path(), s.path+"/")

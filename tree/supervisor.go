@@ -280,8 +280,10 @@ func (s *supervisor) err() error {
 		return ErrSupervisorStopped
 	}
 	o := s.outcome
-	return &GaveUpError{Path: s.path, Child: s.path + "/" + o.Child, Rule: Rule(o.Rule), Used: o.Used,
-		Intensity: s.spec.Intensity.WithDefaults(), Err: o.Err}
+	return &GaveUpError{
+		Path: s.path, Child: s.path + "/" + o.Child, Rule: Rule(o.Rule), Used: o.Used,
+		Intensity: s.spec.Intensity.WithDefaults(), Err: o.Err,
+	}
 }
 
 func (s *supervisor) publish(e *machine.Event) {

@@ -17,7 +17,7 @@ type Hooks struct {
 	Context  context.Context // of the incarnation
 	Ready    func()          // Started was handled
 	Panicked func(value any, stack []byte)
-	Exit     func(err error) // the actor asked to end with err
+	Exit     func(err error)       // the actor asked to end with err
 	Goexit   func(self *actor.PID) // the actor can handle nothing more
 }
 

@@ -58,8 +58,10 @@ func (m *Machine) restart(s *Slot, end actor.End, delay time.Duration) {
 		lo, hi = m.cfg.Strategy.Affected(s.pos, len(m.kids.list))
 	}
 	m.setState(s, Waiting)
-	m.op = op{kind: opGroup, stops: true, lo: lo, hi: hi, origin: s, delay: delay,
-		cause: &Cause{Reason: actor.ErrSiblingFailed, Origin: s, Err: end.Err}}
+	m.op = op{
+		kind: opGroup, stops: true, lo: lo, hi: hi, origin: s, delay: delay,
+		cause: &Cause{Reason: actor.ErrSiblingFailed, Origin: s, Err: end.Err},
+	}
 }
 
 // giveUp ends the supervisor because of s.
