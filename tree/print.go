@@ -39,10 +39,11 @@ func (n *Node) Print(w io.Writer, style Style) error {
 	n.Walk(func(m *Node) bool {
 		tree, rest := rows[i][0], rows[i][1]
 		i++
-		pad := strings.Repeat(" ", wide-utf8.RuneCountInString(tree)+2)
-		line := cut(tree+pad+fmt.Sprintf("%-10s", m.State)+"  "+rest, style.Width)
-		if style.Color {
-			line = paint(line, m)
+		tree += strings.Repeat(" ", wide-utf8.RuneCountInString(tree)+2)
+		line := cut(tree+fmt.Sprintf("%-10s  ", m.State)+rest, style.Width)
+		if at := len(tree); style.Color && len(line) >= at+len(m.State.String()) {
+			end := at + len(m.State.String())
+			line = line[:at] + m.color() + line[at:end] + colorOff + line[end:]
 		}
 		_, err = fmt.Fprintln(w, strings.TrimRight(line, " "))
 		return err == nil
@@ -132,21 +133,18 @@ func cut(s string, width int) string {
 	return string([]rune(s)[:max(width-1, 0)]) + "…"
 }
 
-func paint(line string, n *Node) string {
-	const red, green, yellow, dim, off = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
-	color := green
+const colorOff = "\x1b[0m"
+
+// color is red for what is stuck, green for what runs, dim for what is down, and
+// yellow for what is on its way.
+func (n *Node) color() string {
 	switch {
 	case n.Stuck > 0:
-		color = red
+		return "\x1b[31m"
+	case n.State == Running:
+		return "\x1b[32m"
 	case n.State == Down:
-		color = dim
-	case n.State != Running:
-		color = yellow
+		return "\x1b[2m"
 	}
-	name := n.State.String()
-	at := strings.LastIndex(line[:min(len(line), strings.Index(line+n.Name, n.Name)+len(n.Name)+64)], name)
-	if at < 0 {
-		return line
-	}
-	return line[:at] + color + name + off + line[at+len(name):]
+	return "\x1b[33m"
 }

@@ -68,7 +68,8 @@ func (s Spec) Kind() string { return "supervisor" }
 
 // Child describes one child of a supervisor.
 type Child struct {
-	// Name is unique among the siblings, printable and without slash.
+	// Name is unique among the siblings, printable, without slash, and of at most
+	// 255 bytes.
 	Name string
 
 	// Service is what runs: an actor.Func, actor.Props, *proc.Command, a nested

@@ -42,6 +42,11 @@ func (s Spec) Validate() error {
 	return s.check(s.Name)
 }
 
+const (
+	maxDepth = 100 // of nested supervisors
+	maxName  = 255 // bytes
+)
+
 // DefaultName is the name of a root whose Spec has none.
 const DefaultName = "root"
 
@@ -50,6 +55,9 @@ func bad(path, field, format string, args ...any) error {
 }
 
 func (s *Spec) check(path string) error {
+	if strings.Count(path, "/") >= maxDepth {
+		return bad(path, "Children", "nested deeper than %d: does the spec contain itself?", maxDepth)
+	}
 	if !s.Strategy.Valid() {
 		return bad(path, "Strategy", "unknown value %d", s.Strategy)
 	}
@@ -174,6 +182,8 @@ func checkName(name string) error {
 	switch {
 	case name == "":
 		return errors.New("empty")
+	case len(name) > maxName:
+		return fmt.Errorf("longer than %d bytes", maxName)
 	case !utf8.ValidString(name):
 		return errors.New("not UTF-8")
 	case strings.Contains(name, "/"):
