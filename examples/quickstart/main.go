@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -22,7 +23,8 @@ import (
 type demo struct {
 	tree   *tree.Tree
 	wounds map[string]chan func() error
-	dir    string // for the helpers' cues
+	dir    string        // for the helpers' cues
+	pace   time.Duration // between the wounds, for people to read
 	color  bool
 }
 
@@ -30,10 +32,12 @@ func main() {
 	if name := os.Getenv(helperEnv); name != "" {
 		os.Exit(helper(name))
 	}
-	os.Exit(run())
+	pace := flag.Duration("pace", 900*time.Millisecond, "pause between the wounds")
+	flag.Parse()
+	os.Exit(run(*pace))
 }
 
-func run() int {
+func run(pace time.Duration) int {
 	dir, err := os.MkdirTemp("", "coppice-quickstart-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -42,7 +46,7 @@ func run() int {
 	defer os.RemoveAll(filepath.Clean(dir))
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	d := &demo{wounds: make(map[string]chan func() error), dir: dir, color: wantColor(os.Stdout)}
+	d := &demo{wounds: make(map[string]chan func() error), dir: dir, pace: pace, color: wantColor(os.Stdout)}
 	err = d.show(ctx)
 	switch {
 	case err == nil:
@@ -87,8 +91,20 @@ func (d *demo) show(ctx context.Context) (err error) {
 		if err := d.draw(ctx); err != nil {
 			return err
 		}
+		if err := d.pause(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+func (d *demo) pause(ctx context.Context) error {
+	select {
+	case <-time.After(d.pace):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // stop stops the tree and checks the order.

@@ -1,0 +1,138 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/coppice-go/coppice/actor"
+)
+
+// DefaultGrace is what a Command outside a tree, and what a process leaves
+// behind when it ends by itself, is given to end after Signal.
+const DefaultGrace = 5 * time.Second
+
+// Command is an operating system process as a child. The zero value of every
+// field but Path is a usable default. A Command holds nothing of a run, so one
+// value may serve many incarnations; it must not be changed while it does.
+type Command struct {
+	// Path is the program. Without a slash it is looked up in PATH; one found in
+	// the working directory is refused, as by os/exec: write "./x" for it.
+	Path string
+
+	// Args are the arguments, without the program's name.
+	Args []string
+
+	// Dir is the working directory. Empty: that of this program.
+	Dir string
+
+	// Env are "KEY=value" strings, added to the environment of this program; a
+	// later one of the same key wins.
+	Env []string
+
+	// ClearEnv starts from an empty environment instead.
+	ClearEnv bool
+
+	// Signal asks the process group to stop. 0: SIGTERM.
+	Signal syscall.Signal
+
+	// Grace, if it is shorter than the supervisor's own for the child,
+	// Child.Shutdown, is how long after Signal SIGKILL follows. 0: the
+	// supervisor's alone; outside a tree DefaultGrace.
+	Grace time.Duration
+
+	// Ready tells when the process can serve. Nil: as soon as it was started.
+	Ready Probe
+
+	// ExpectedCodes are exit codes that are read as normal, beside 0.
+	ExpectedCodes []int
+
+	// Logger gets the lines of output at level info, with the child's path, the
+	// stream and the pid. Nil: slog.Default().
+	Logger *slog.Logger
+
+	// Stdout and Stderr, where not nil, get the stream as it is instead of the
+	// Logger. They are written to by one goroutine each.
+	Stdout, Stderr io.Writer
+}
+
+var (
+	_ actor.Service   = (*Command)(nil)
+	_ actor.Announcer = (*Command)(nil)
+	_ actor.Killer    = (*Command)(nil)
+	_ actor.Kinder    = (*Command)(nil)
+	_ actor.Validator = (*Command)(nil)
+)
+
+// Kind returns "process".
+func (c *Command) Kind() string { return "process" }
+
+// AnnouncesReady returns true: Serve calls actor.Ready.
+func (c *Command) AnnouncesReady() bool { return true }
+
+// Killable returns true.
+func (c *Command) Killable() bool { return true }
+
+// Validate checks the fields. The error names the first that is wrong.
+func (c *Command) Validate() error {
+	switch {
+	case c == nil:
+		return errors.New("nil Command")
+	case c.Path == "":
+		return errors.New("Path: empty")
+	case strings.ContainsRune(c.Path, 0):
+		return errors.New("Path: contains a NUL byte")
+	case strings.ContainsRune(c.Dir, 0):
+		return errors.New("Dir: contains a NUL byte")
+	case c.Signal < 0:
+		return fmt.Errorf("Signal: %d", c.Signal)
+	case c.Grace < 0:
+		return fmt.Errorf("Grace: negative: %v", c.Grace)
+	}
+	for i, a := range c.Args {
+		if strings.ContainsRune(a, 0) {
+			return fmt.Errorf("Args[%d]: contains a NUL byte", i)
+		}
+	}
+	for i, e := range c.Env {
+		// The value may be a secret, and is not told.
+		if key, _, ok := strings.Cut(e, "="); !ok || key == "" || strings.ContainsRune(e, 0) {
+			return fmt.Errorf("Env[%d]: not KEY=value", i)
+		}
+	}
+	if c.Ready != nil {
+		if err := c.Ready.validate(); err != nil {
+			return fmt.Errorf("Ready: %w", err)
+		}
+	}
+	return nil
+}
+
+func (c *Command) signal() syscall.Signal {
+	if c.Signal == 0 {
+		return syscall.SIGTERM
+	}
+	return c.Signal
+}
+
+func (c *Command) environ() []string {
+	if c.ClearEnv {
+		return append([]string{}, c.Env...) // not nil, which would mean all
+	}
+	return append(os.Environ(), c.Env...)
+}
+
+func (c *Command) logger() *slog.Logger {
+	if c.Logger == nil {
+		return slog.Default()
+	}
+	return c.Logger
+}
+
+func (c *Command) expects(code int) bool { return code == 0 || slices.Contains(c.ExpectedCodes, code) }

@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package proc
+
+// onlyZombies cannot tell here.
+func onlyZombies(int) bool { return false }

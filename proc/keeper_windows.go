@@ -1,0 +1,5 @@
+package proc
+
+import "syscall"
+
+func ownGroup() *syscall.SysProcAttr { return nil }
