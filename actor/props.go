@@ -52,7 +52,8 @@ func (a *Actor) Validate() error {
 // Stopping and Stopped. Outside a tree the actor is only stopped.
 func Exit(c proto.Context, err error) {
 	if h := guard.From(c); h != nil {
-		h.Exit(err)
+		h.End(c, err)
+		return
 	}
 	c.Stop(c.Self())
 }

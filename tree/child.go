@@ -137,6 +137,7 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) (err error) {
 		Context:  i.ctx,
 		Ready:    i.Ready,
 		Exit:     i.exit,
+		Stopped:  i.terminated,
 		Panicked: func(v any, stack []byte) { i.fail(&actor.PanicError{Value: v, Stack: stack}) },
 		Goexit: func(self *proto.PID) {
 			i.fail(actor.ErrGoexit)

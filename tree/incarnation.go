@@ -86,9 +86,11 @@ func (i *incarnation) run(ack chan<- struct{}) {
 	returned = true
 }
 
-// end tells the supervisor. It runs once, as the last thing of the incarnation.
+// end tells the supervisor, once, as the last thing of the incarnation.
 func (i *incarnation) end(err error) {
-	i.over.Store(true)
+	if i.over.Swap(true) {
+		return
+	}
 	i.mu.Lock()
 	if i.dog != nil {
 		i.dog.Stop()
@@ -211,7 +213,7 @@ func (i *incarnation) exit(err error) {
 	}
 }
 
-// terminated is the end of an actor.
+// terminated is the end of an actor: it has handled Stopped, or never will.
 func (i *incarnation) terminated() {
 	i.mu.Lock()
 	err := i.err

@@ -241,12 +241,10 @@ func (s *supervisor) terminated(c proto.Context, who *proto.PID) {
 		return
 	}
 	if i := s.byPID[who]; i != nil {
-		if i.disowned {
-			i.disowned = false
-			return
-		}
 		delete(s.byPID, who)
-		i.terminated()
+		if !i.disowned {
+			i.terminated()
+		}
 	}
 }
 
@@ -256,7 +254,7 @@ func (s *supervisor) reason() actor.End {
 	switch {
 	case s.outcome == nil || s.outcome.Abnormal:
 		end.Class = actor.ClassAbnormal
-	case !s.up:
+	case !s.up && s.outcome.Rule != machine.ByRequest:
 		end.Class = actor.ClassStartFailed
 	}
 	return end

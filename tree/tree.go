@@ -12,6 +12,7 @@ import (
 	"time"
 
 	proto "github.com/asynkron/protoactor-go/actor"
+	"github.com/asynkron/protoactor-go/eventstream"
 
 	"github.com/coppice-go/coppice/internal/inside"
 	"github.com/coppice-go/coppice/strategies"
@@ -192,10 +193,28 @@ func (r Runner) logger() *slog.Logger {
 // that is gone.
 func newSystem(log *slog.Logger) *proto.ActorSystem {
 	quiet := slog.New(warnings{log.Handler()})
-	return proto.NewActorSystem(
-		proto.WithLoggerFactory(func(*proto.ActorSystem) *slog.Logger { return quiet }),
-		proto.WithDeadLetterThrottleInterval(1),
-	)
+	system := proto.NewActorSystem(proto.WithLoggerFactory(func(*proto.ActorSystem) *slog.Logger { return quiet }))
+	// The stream it comes with has a subscriber that logs dead letters, and starts
+	// a goroutine for it. Of what is subscribed there, only the answer to a Watch
+	// that came too late and to a request is needed.
+	system.EventStream = eventstream.NewEventStream()
+	system.EventStream.Subscribe(func(event any) { answerDeadLetter(system, event) })
+	return system
+}
+
+func answerDeadLetter(system *proto.ActorSystem, event any) {
+	letter, ok := event.(*proto.DeadLetterEvent)
+	if !ok {
+		return
+	}
+	if letter.Sender != nil {
+		system.Root.Send(letter.Sender, &proto.DeadLetterResponse{Target: letter.PID})
+	}
+	if watch, ok := letter.Message.(*proto.Watch); ok {
+		if p, ok := system.ProcessRegistry.Get(watch.Watcher); ok {
+			p.SendSystemMessage(watch.Watcher, &proto.Terminated{Who: letter.PID, Why: proto.TerminatedReason_NotFound})
+		}
+	}
 }
 
 // warnings passes what is at least a warning.

@@ -14,11 +14,14 @@ import (
 
 // Hooks are called from the actor's own goroutine.
 type Hooks struct {
-	Context  context.Context // of the incarnation
-	Ready    func()          // Started was handled
-	Panicked func(value any, stack []byte)
-	Exit     func(err error)       // the actor asked to end with err
-	Goexit   func(self *actor.PID) // the actor can handle nothing more
+	Context  context.Context               // of the incarnation
+	Ready    func()                        // Started was handled, and the actor goes on
+	Panicked func(value any, stack []byte) // in any handler
+	Exit     func(err error)               // the actor asked to end with err
+	Stopped  func()                        // it has ended, and its children have
+	Goexit   func(self *actor.PID)         // it can handle nothing more
+
+	exiting bool
 }
 
 var extensionID = ctxext.NextContextExtensionID()
@@ -41,27 +44,54 @@ func Props(p *actor.Props, h *Hooks) *actor.Props {
 	}))
 }
 
+// End ends the actor with err.
+func (h *Hooks) End(c actor.Context, err error) {
+	h.exiting = true
+	h.Exit(err)
+	c.Stop(c.Self())
+}
+
 func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *actor.MessageEnvelope) {
-	_, started := env.Message.(*actor.Started)
-	if started {
+	message := env.Message
+	if _, ok := message.(*actor.Started); ok {
 		c.Set(h)
 	}
 	pprof.SetGoroutineLabels(h.Context)
 	returned := false
 	defer func() {
-		if returned {
-			if started {
-				h.Ready()
-			}
-			return
+		switch r := recover(); {
+		case returned:
+			h.handled(message)
+		case r != nil:
+			h.panicked(r, c, message)
+		default:
+			h.Goexit(c.Self())
 		}
-		if r := recover(); r != nil {
-			h.Panicked(r, debug.Stack())
-			c.ActorSystem().Root.Stop(c.Self())
-			return
-		}
-		h.Goexit(c.Self())
 	}()
 	next(c, env)
 	returned = true
+}
+
+func (h *Hooks) handled(message any) {
+	switch message.(type) {
+	case *actor.Started:
+		if !h.exiting {
+			h.Ready()
+		}
+	case *actor.Stopped:
+		h.Stopped()
+	}
+}
+
+// panicked never lets a panic out: protoactor would bring the actor back, or
+// wedge it. An actor that is not stopping already is stopped.
+func (h *Hooks) panicked(r any, c actor.ReceiverContext, message any) {
+	h.Panicked(r, debug.Stack())
+	switch message.(type) {
+	case *actor.Stopping:
+	case *actor.Stopped:
+		h.Stopped()
+	default:
+		c.ActorSystem().Root.Stop(c.Self())
+	}
 }

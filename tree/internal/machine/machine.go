@@ -23,6 +23,7 @@ type Machine struct {
 	window  strategies.Window
 	queue   queue
 	op      op
+	lost    []lost // given up while alive
 	phase   phase
 	outcome Outcome
 	token   uint64 // last token given
@@ -122,10 +123,7 @@ func (m *Machine) handle(it item) {
 // exited is the end of an incarnation, asked for or not, on time or not.
 func (m *Machine) exited(s *Slot, gen int, end actor.End) {
 	if gen != s.Gen || !s.Active() {
-		if gen == s.Stuck {
-			s.Stuck = 0
-			m.emit(Event{Kind: LateEnd, Slot: s, Gen: gen, End: end})
-		}
+		m.lateEnd(s, gen, end)
 		return
 	}
 	switch s.State {

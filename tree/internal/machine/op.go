@@ -70,9 +70,14 @@ func (o *op) starts() bool {
 
 // stopsDone is between the stops and the starts.
 func (m *Machine) stopsDone() {
-	if m.op.delay > 0 {
+	switch {
+	case m.op.kind != opGroup:
+	case m.op.delay > 0:
 		m.arm(m.op.origin, m.op.delay)
 		m.op = op{}
+	default:
+		// If a child before it fails to start, it is just one that stays down.
+		m.setState(m.op.origin, Down)
 	}
 }
 

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/coppice-go/coppice/actor"
@@ -100,7 +101,31 @@ func (m *Machine) graceOverFor(s *Slot) {
 	}
 	m.put(Effect{Kind: DoAbandon, Slot: s, Gen: s.Gen})
 	s.Stuck = s.Gen
+	m.lost = append(m.lost, lost{s, s.Gen})
 	m.stopped(s, actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck})
+}
+
+// lost is an incarnation that was given up while alive.
+type lost struct {
+	slot *Slot
+	gen  int
+}
+
+// lateEnd is the end of an incarnation that is not the child's any more. One that
+// was given up is told; any other had been told before.
+func (m *Machine) lateEnd(s *Slot, gen int, end actor.End) {
+	i := slices.Index(m.lost, lost{s, gen})
+	if i < 0 {
+		return
+	}
+	m.lost = slices.Delete(m.lost, i, i+1)
+	s.Stuck = 0
+	for _, l := range m.lost {
+		if l.slot == s {
+			s.Stuck = l.gen
+		}
+	}
+	m.emit(Event{Kind: LateEnd, Slot: s, Gen: gen, End: end})
 }
 
 // stopped is the end of an incarnation that was asked to stop, or its being
