@@ -158,7 +158,7 @@ func (t *Tree) WhichChildren(ctx context.Context, sup string) ([]ChildState, err
 	}
 	list := make([]ChildState, len(a.Children))
 	for i, c := range a.Children {
-		list[i] = ChildState{c.Name, State(c.State), c.Gen, c.Supervisor}
+		list[i] = ChildState{c.Slot.Name, State(c.State), c.Gen, c.Slot.Spec.Supervisor}
 	}
 	return list, nil
 }

@@ -15,8 +15,8 @@ func (m *Machine) ask(r *Request) {
 // answer answers r and reports that it is done.
 func (m *Machine) answer(r *Request, err error) {
 	a := &Answer{Request: r, Err: err, Name: r.Name}
-	if s := m.kids.byName[r.Name]; s != nil && err == nil && s.State == Running {
-		a.Gen = s.Gen
+	if a.Slot = m.kids.byName[r.Name]; a.Slot != nil && err == nil && a.Slot.State == Running {
+		a.Gen = a.Slot.Gen
 	}
 	m.put(Effect{Kind: DoAnswer, Answer: a})
 	m.emit(Event{Kind: RequestDone, Op: r.Op, Name: r.Name, End: actor.End{Err: err}})
@@ -100,7 +100,7 @@ func (m *Machine) serveWhich(r *Request) {
 	list := make([]Info, 0, len(m.kids.byName))
 	for _, s := range m.kids.list {
 		if s != nil {
-			list = append(list, Info{s.Name, s.State, s.Gen, s.Spec.Supervisor})
+			list = append(list, Info{s, s.State, s.Gen})
 		}
 	}
 	m.put(Effect{Kind: DoAnswer, Answer: &Answer{Request: r, Children: list}})

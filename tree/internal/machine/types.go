@@ -163,12 +163,11 @@ type Request struct {
 	Reply any    // the shell's
 }
 
-// Info is one line of the answer to WhichChildren.
+// Info is one line of the answer to WhichChildren: a child as it was then.
 type Info struct {
-	Name       string
-	State      State
-	Gen        int
-	Supervisor bool
+	Slot  *Slot
+	State State
+	Gen   int
 }
 
 // EffectKind selects the fields of Effect that count.
@@ -213,6 +212,7 @@ type Answer struct {
 	Request  *Request
 	Err      error
 	Name     string
+	Slot     *Slot  // the child; nil if there is none
 	Gen      int    // the incarnation running now; 0: none
 	Children []Info // in start order
 }
