@@ -45,7 +45,7 @@ cover: ## coverage by package, and cover/index.html
 build: ## compile for every supported system
 	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
 		echo "build $$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build ./...; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) vet ./...; done; done
+	done; done
 
 examples: ## run every example; each checks itself
 	$(GO) run ./examples/quickstart

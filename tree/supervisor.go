@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,7 @@ type supervisor struct {
 	keeper  *proto.PID
 	common  *time.Timer
 	up      bool
+	broken  bool
 	outcome *machine.Outcome
 
 	instances atomic.Int64 // names given to instances
@@ -98,6 +100,7 @@ func (s *supervisor) post(in machine.Input) { s.proc.SendUserMessage(s.pid, &inp
 // Receive is the actor's. It runs on whatever goroutine the last sender started.
 func (s *supervisor) Receive(c proto.Context) {
 	pprof.SetGoroutineLabels(s.labels)
+	defer s.survive()
 	switch msg := c.Message().(type) {
 	case *input:
 		s.step(c, msg.Input)
@@ -111,6 +114,20 @@ func (s *supervisor) Receive(c proto.Context) {
 		if s.parent == nil {
 			go s.tree.finish()
 		}
+	}
+}
+
+// survive is for a bug of ours: it is told, and the supervisor ends as fast as it
+// can instead of wedging.
+func (s *supervisor) survive() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	s.tree.log.Error("internal error", "path", s.path, "panic", r, "stack", string(debug.Stack()))
+	if !s.broken {
+		s.broken = true
+		s.post(machine.Input{Kind: machine.Kill})
 	}
 }
 
