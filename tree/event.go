@@ -14,31 +14,31 @@ type EventKind uint8
 
 const (
 	// ChildStarted: an incarnation is ready.
-	ChildStarted = EventKind(machine.ChildStarted)
+	ChildStarted EventKind = EventKind(machine.ChildStarted)
 	// ChildEnded: an incarnation has ended: Class, Err, Ran.
-	ChildEnded = EventKind(machine.ChildEnded)
+	ChildEnded EventKind = EventKind(machine.ChildEnded)
 	// ChildIgnored: the child had nothing to run.
-	ChildIgnored = EventKind(machine.ChildIgnored)
+	ChildIgnored EventKind = EventKind(machine.ChildIgnored)
 	// StartFailed: an incarnation ended before it was ready: Err.
-	StartFailed = EventKind(machine.StartFailed)
+	StartFailed EventKind = EventKind(machine.StartFailed)
 	// RestartPlanned: a failure is answered with a restart: Err, Delay, and
 	// Used of Max restarts within Within.
-	RestartPlanned = EventKind(machine.RestartPlanned)
+	RestartPlanned EventKind = EventKind(machine.RestartPlanned)
 	// NotRestarted: an end is not answered with a restart: Class, Err, Rule.
-	NotRestarted = EventKind(machine.NotRestarted)
+	NotRestarted EventKind = EventKind(machine.NotRestarted)
 	// GaveUp: there will be no further restart: Err, Rule, Used. Unless the rule
 	// leaves the child down, the supervisor ends.
-	GaveUp = EventKind(machine.GaveUp)
+	GaveUp EventKind = EventKind(machine.GaveUp)
 	// ChildStuck: asked to stop, the child used up its grace: Ran since asked.
-	ChildStuck = EventKind(machine.ChildStuck)
+	ChildStuck EventKind = EventKind(machine.ChildStuck)
 	// LateEnd: a stuck incarnation has ended after all: Class, Err.
-	LateEnd = EventKind(machine.LateEnd)
+	LateEnd EventKind = EventKind(machine.LateEnd)
 	// SupervisorStarted: all its children have started.
-	SupervisorStarted = EventKind(machine.SupervisorStarted)
+	SupervisorStarted EventKind = EventKind(machine.SupervisorStarted)
 	// SupervisorEnding: it begins to stop its children: Rule, Err.
-	SupervisorEnding = EventKind(machine.SupervisorEnding)
+	SupervisorEnding EventKind = EventKind(machine.SupervisorEnding)
 	// RequestDone: a request was answered: Request, Err.
-	RequestDone = EventKind(machine.RequestDone)
+	RequestDone EventKind = EventKind(machine.RequestDone)
 )
 
 var eventNames = [...]string{
@@ -56,21 +56,21 @@ type Rule uint8
 
 const (
 	// RuleIntensity: the supervisor's Intensity.
-	RuleIntensity = Rule(machine.ByIntensity)
+	RuleIntensity Rule = Rule(machine.ByIntensity)
 	// RuleMaxRestarts: the child's own Policy.MaxRestarts.
-	RuleMaxRestarts = Rule(machine.ByMaxRestarts)
+	RuleMaxRestarts Rule = Rule(machine.ByMaxRestarts)
 	// RuleEscalate: the child returned actor.Escalate.
-	RuleEscalate = Rule(machine.ByEscalation)
+	RuleEscalate Rule = Rule(machine.ByEscalation)
 	// RuleRestartType: the child's Restart.
-	RuleRestartType = Rule(machine.ByRestartType)
+	RuleRestartType Rule = Rule(machine.ByRestartType)
 	// RuleStopping: it was being stopped anyway.
-	RuleStopping = Rule(machine.ByStop)
+	RuleStopping Rule = Rule(machine.ByStop)
 	// RuleStartFailed: a child failed while its supervisor was starting.
-	RuleStartFailed = Rule(machine.ByStart)
+	RuleStartFailed Rule = Rule(machine.ByStart)
 	// RuleRequest: it was asked for.
-	RuleRequest = Rule(machine.ByRequest)
+	RuleRequest Rule = Rule(machine.ByRequest)
 	// RuleAutoShutdown: a significant child has ended.
-	RuleAutoShutdown = Rule(machine.BySignificance)
+	RuleAutoShutdown Rule = Rule(machine.BySignificance)
 )
 
 var ruleNames = [...]string{"", "intensity", "max restarts", "escalate", "restart type", "stopping", "start failed", "request", "auto-shutdown"}

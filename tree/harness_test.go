@@ -26,9 +26,15 @@ var (
 	none      = strategies.Intensity{Max: 0, Within: time.Second}
 )
 
-// bubble runs f in virtual time.
+// bubble runs f in virtual time. Goroutines that f leaves behind fail this test
+// and let the others run.
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
+	defer func() {
+		if r := recover(); r != nil {
+			t.Errorf("bubble: %v", r)
+		}
+	}()
 	synctest.Test(t, f)
 }
 
@@ -255,13 +261,12 @@ func (w *world) stop() {
 	require.NoError(w.t, err)
 }
 
-// ended returns why the tree has ended by itself.
+// ended returns why the tree has ended by itself. It is given a moment for that.
 func (w *world) ended() error {
 	w.t.Helper()
-	synctest.Wait()
 	select {
 	case <-w.Done():
-	default:
+	case <-time.After(time.Second):
 		w.t.Fatal("the tree has not ended")
 	}
 	return w.Wait(context.Background())
@@ -284,6 +289,12 @@ func kids(services ...actor.Service) []tree.Child {
 		list[i] = tree.Child{Name: string(rune('a' + i)), Service: s}
 	}
 	return list
+}
+
+// sleep lets d pass, and all that is due by then happen.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 // later runs f in a goroutine and returns its result.

@@ -102,9 +102,9 @@ func TestSemantics14RestartFails(t *testing.T) {
 		w.news()
 		a.end(errBoom)
 		require.Equal(t, "a restarting", w.states("root"))
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		require.Equal(t, "a restarting", w.states("root"))
-		time.Sleep(2 * time.Second)
+		sleep(2 * time.Second)
 		require.Equal(t, []string{
 			"a: child ended, abnormal: boom",
 			"a: restart planned, 1 of 3, in 1s: boom",
@@ -153,7 +153,7 @@ func TestSemantics15GroupRestartFails(t *testing.T) {
 				require.Equal(t, "-a -d -c -b +a2 +b2 !c2", w.life())
 				require.Equal(t, "a running, b running, c restarting, d down", w.states("root"))
 
-				time.Sleep(time.Minute)
+				sleep(time.Minute)
 				require.Equal(t, tt.retry, w.life())
 			})
 		})
@@ -185,6 +185,22 @@ func TestSemantics15RetryQueues(t *testing.T) {
 	})
 }
 
+// The child whose failure began it is down too if the group restart fails before
+// its turn.
+func TestSemantics15OriginStaysDown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newPart()
+		spec := tree.Spec{Strategy: strategies.OneForAll, Intensity: unlimited, Children: kids(failingOnce(), b)}
+		spec.Children[0].Policy.Delay = time.Hour
+		w := start(t, spec)
+		b.end(errBoom)
+		require.Equal(t, "a restarting, b down", w.states("root"))
+		require.NoError(t, w.TerminateChild(t.Context(), "root/a"), "which cancels the retry")
+		require.Equal(t, "a down, b down", w.states("root"))
+		require.NoError(t, w.RestartChild(t.Context(), "root/b"))
+	})
+}
+
 // 16. A restart is counted before it is done. If more than Max restarts fall
 // within Within (both ends included), the supervisor stops all children in
 // reverse order and ends with reason shutdown.
@@ -196,14 +212,14 @@ func TestSemantics16Intensity(t *testing.T) {
 			Children:  kids(newPart(), b, newPart()),
 		})
 		b.end(errBoom)
-		time.Sleep(5 * time.Second)
+		sleep(5 * time.Second)
 		b.end(errBoom)
-		time.Sleep(5*time.Second + 1) // the first has just left the window
+		sleep(5*time.Second + time.Nanosecond) // the first has just left the window
 		b.end(errBoom)
 		w.requireAlive()
 		w.news()
 
-		time.Sleep(5*time.Second - 1) // ten seconds after the second, still in it
+		sleep(5*time.Second - 1) // ten seconds after the second, still in it
 		b.end(errBoom)
 		err := w.ended()
 		require.Equal(t, []string{
@@ -314,10 +330,10 @@ func TestSemantics19Default(t *testing.T) {
 		a := newPart()
 		w := start(t, tree.Spec{Children: kids(a)})
 		a.end(errBoom)
-		time.Sleep(5*time.Second + 1)
+		sleep(5*time.Second + time.Nanosecond)
 		a.end(errBoom)
 		w.requireAlive()
-		time.Sleep(5 * time.Second)
+		sleep(5 * time.Second)
 		a.end(errBoom)
 		require.ErrorIs(t, w.ended(), errBoom)
 	})
@@ -337,9 +353,9 @@ func TestSemantics20Delay(t *testing.T) {
 		a.end(errBoom)
 		require.Equal(t, 1, w.node("root").Used)
 		require.Equal(t, "a restarting, b running", w.states("root"))
-		time.Sleep(10*time.Second - 1)
+		sleep(10*time.Second - 1)
 		require.Equal(t, "-a", w.life())
-		time.Sleep(1)
+		sleep(1)
 		require.Equal(t, "+a2", w.life())
 	})
 }
@@ -367,7 +383,7 @@ func TestSemantics20RequestCancelsDelay(t *testing.T) {
 				began := time.Now()
 				require.NoError(t, tt.act(w))
 				require.Zero(t, time.Since(began), "at once")
-				time.Sleep(2 * time.Hour)
+				sleep(2 * time.Hour)
 				require.Equal(t, tt.then, w.life())
 				n, err := w.Snapshot(t.Context())
 				require.NoError(t, err)

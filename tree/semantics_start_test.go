@@ -32,7 +32,7 @@ func TestSemantics01StartOrder(t *testing.T) {
 			}}},
 			{Name: "c", Service: newPart()},
 		}})
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		require.Equal(t, "+a +b/x", w.life(), "y has not initialised yet")
 
 		close(gate)

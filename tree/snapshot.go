@@ -15,17 +15,17 @@ type State uint8
 
 const (
 	// Down: no incarnation. OTP's undefined.
-	Down = State(machine.Down)
+	Down State = State(machine.Down)
 	// Restarting: the next incarnation is due, or its start is to be tried again.
-	Restarting = State(machine.Waiting)
+	Restarting State = State(machine.Waiting)
 	// Starting: not ready yet.
-	Starting = State(machine.Starting)
+	Starting State = State(machine.Starting)
 	// Running: ready.
-	Running = State(machine.Running)
+	Running State = State(machine.Running)
 	// Stopping: asked to stop.
-	Stopping = State(machine.Stopping)
+	Stopping State = State(machine.Stopping)
 	// Ended: ended by itself; the supervisor is busy and has yet to react.
-	Ended = State(machine.Ended)
+	Ended State = State(machine.Ended)
 )
 
 var stateNames = [...]string{"down", "restarting", "starting", "running", "stopping", "ended"}

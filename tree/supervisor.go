@@ -223,7 +223,7 @@ func (s *supervisor) stopping(c proto.Context) {
 	if s.outcome != nil {
 		return
 	}
-	s.keeper, _ = c.SpawnNamed(keeperProps, "~keeper")
+	s.keeper, _ = c.SpawnNamed(keeperProps, "/~keeper")
 	s.step(c, machine.Input{Kind: machine.Stop})
 }
 
