@@ -115,7 +115,7 @@ func (t *Tree) logEvent(e Event) {
 		level, msg = slog.LevelError, "gave up"
 		add(slog.String("next", e.next()), slog.String("limit", e.limit()))
 	case ChildStuck:
-		level, msg = slog.LevelError, "child stuck: asked to stop and still running"
+		level = slog.LevelError
 		add(slog.Duration("waited", e.Ran), slog.String("stack", goroutines().of(e.Path, e.Incarnation)))
 	case LateEnd:
 		level, msg = slog.LevelWarn, "stuck child has ended"

@@ -80,6 +80,10 @@ func (p *process) SendUserMessage(self *proto.PID, message any) {
 			}
 		}
 	}
+	if _, ok := proto.UnwrapEnvelopeMessage(message).(*proto.PoisonPill); ok {
+		p.Stop(self)
+		return
+	}
 	k.system().DeadLetter.SendUserMessage(self, message)
 }
 

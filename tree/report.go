@@ -86,10 +86,20 @@ func (t *Tree) makeReport() Report {
 // that was stopped without a grace may need a moment to return.
 const lastWait = 200 * time.Millisecond
 
-// exitStuck ends the program for StuckExit.
+// exitStuck ends the program for StuckExit, even if the logger does not let go.
 func (t *Tree) exitStuck(path string, gen int) {
-	t.log.Error("child stuck, ending the program", "path", path, "incarnation", gen,
-		"stack", goroutines().of(path, gen))
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		t.deliver("log", func(Event) {
+			t.log.Error("child stuck, ending the program", "path", path, "incarnation", gen,
+				"stack", goroutines().of(path, gen))
+		}, Event{})
+	}()
+	select {
+	case <-logged:
+	case <-time.After(drainWait):
+	}
 	t.runner.exit(ExitStuck)
 }
 

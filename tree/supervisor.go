@@ -38,15 +38,16 @@ type supervisor struct {
 	m  *machine.Machine
 
 	// Of the actor's own goroutine.
-	inputs  []machine.Input
-	ack     chan struct{}
-	byPID   map[*proto.PID]*incarnation // message-driven children
-	nested  map[*proto.PID]*supervisor
-	keeper  *proto.PID
-	common  *time.Timer
-	up      bool
-	broken  bool
-	outcome *machine.Outcome
+	inputs     []machine.Input
+	ack        chan struct{}
+	byPID      map[*proto.PID]*incarnation // message-driven children
+	nested     map[*proto.PID]*supervisor
+	keeper     *proto.PID
+	forgetting bool
+	common     *time.Timer
+	up         bool
+	broken     bool
+	outcome    *machine.Outcome
 
 	instances atomic.Int64 // names given to instances
 
@@ -107,7 +108,9 @@ func (s *supervisor) Receive(c proto.Context) {
 	case *proto.Started:
 		s.step(c, machine.Input{Kind: machine.Begin})
 	case *proto.Terminated:
-		s.terminated(c, msg.Who)
+		if !s.forgetting {
+			s.terminated(c, msg.Who)
+		}
 	case *proto.Stopping:
 		s.stopping(c)
 	case *proto.Stopped:
@@ -217,14 +220,24 @@ func (s *supervisor) stopCause(c *machine.Cause) error {
 	return cause
 }
 
-// stopping: somebody stopped the actor itself. protoactor now waits for its
-// children, of which it knows few; a keeper among them makes it wait for all.
+// stopping: somebody stopped the actor itself. protoactor would now stop those
+// of its children that are actors, all at once, and then itself. It is made to
+// forget them, and to wait for a keeper, so that the machine can stop all
+// children in order.
 func (s *supervisor) stopping(c proto.Context) {
 	if s.outcome != nil {
 		return
 	}
+	kids := c.Children()
 	s.keeper, _ = c.SpawnNamed(keeperProps, "/~keeper")
 	s.step(c, machine.Input{Kind: machine.Stop})
+	if self, ok := c.(proto.MessageInvoker); ok {
+		s.forgetting = true
+		for _, pid := range kids {
+			self.InvokeSystemMessage(&proto.Terminated{Who: pid})
+		}
+		s.forgetting = false
+	}
 }
 
 func (s *supervisor) end(c proto.Context, out *machine.Outcome) {
