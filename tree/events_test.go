@@ -29,7 +29,7 @@ func collect(c <-chan tree.Event) (list []tree.Event, closed bool) {
 }
 
 // Events come in the order of Seq, without a hole, in order of time.
-func TestEventsInOrder(t *testing.T) {
+func TestSemantics33EventsInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a, b := newPart(), newPart()
 		w := start(t, tree.Spec{Intensity: unlimited, Children: []tree.Child{
@@ -52,7 +52,7 @@ func TestEventsInOrder(t *testing.T) {
 }
 
 // All that an event says of a failure.
-func TestEventFields(t *testing.T) {
+func TestSemantics33EventFields(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newPart()
 		w := start(t, tree.Spec{Children: kids(a)})
