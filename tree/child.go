@@ -32,7 +32,10 @@ type traits struct {
 	killable  bool
 	props     *proto.Props // of a message-driven actor
 	spec      *Spec        // of a nested supervisor
+	init      Init         // of a nested supervisor that has no spec yet
 }
+
+func (t *traits) supervises() bool { return t.spec != nil || t.init != nil }
 
 func newChild(s *supervisor, name string, c *Child, svc actor.Service) *child {
 	k := &child{sup: s, spec: c, service: svc, traits: traitsOf(svc)}
@@ -49,6 +52,9 @@ func traitsOf(svc actor.Service) (t traits) {
 	defer func() { _ = recover() }()
 	if spec := asSpec(svc); spec != nil {
 		return traits{kind: "supervisor", announces: true, killable: true, spec: spec}
+	}
+	if f, ok := svc.(Init); ok {
+		return traits{kind: "supervisor", announces: true, killable: true, init: f}
 	}
 	if a, ok := svc.(*actor.Actor); ok {
 		return traits{kind: a.Kind(), announces: true, props: a.Props()}
@@ -67,7 +73,7 @@ func traitsOf(svc actor.Service) (t traits) {
 
 func (k *child) machineChild() machine.Child {
 	c := k.spec
-	supervisor := k.traits.spec != nil
+	supervisor := k.supervises()
 	return machine.Child{
 		Restart:      c.Restart,
 		Significant:  c.Significant,
@@ -88,7 +94,13 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 	case s.tree.stuck.holds(k.path()):
 		err = ErrStuck
 	case k.traits.spec != nil:
-		err = s.startNested(c, k, slot, gen)
+		err = s.startNested(c, k, slot, gen, k.traits.spec)
+	case k.init != nil:
+		k.nested.Store(nil)
+		i := newIncarnation(k, slot, gen)
+		k.cur.Store(i)
+		go i.run(s.ack)
+		<-s.ack
 	default:
 		if err = k.register(); err != nil {
 			break
@@ -111,8 +123,8 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 	}
 }
 
-func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, gen int) error {
-	n := newSupervisor(s.tree, s, k.path(), k.traits.spec)
+func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, gen int, spec *Spec) error {
+	n := newSupervisor(s.tree, s, k.path(), spec)
 	n.slot, n.gen = slot, gen
 	pid, err := c.SpawnNamed(n.props(), slot.Name)
 	if err != nil {
@@ -202,5 +214,9 @@ func (k *child) kill() {
 		n.post(machine.Input{Kind: machine.Kill})
 		return
 	}
-	k.cur.Load().kill()
+	i := k.cur.Load()
+	i.kill()
+	if k.init != nil {
+		k.sup.abandonInit(i)
+	}
 }

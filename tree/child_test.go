@@ -146,7 +146,7 @@ func TestHeartbeatMissed(t *testing.T) {
 		require.Equal(t, tree.ChildEnded, events[0].Kind)
 		require.Equal(t, tree.RestartPlanned, events[1].Kind)
 		require.ErrorIs(t, events[1].Err, actor.ErrNoHeartbeat)
-		require.Equal(t, tree.ChildStarted, events[2].Kind)
+		require.Equal(t, tree.ChildStarted, events[3].Kind)
 		require.ErrorIs(t, a.lastCause(), actor.ErrUnhealthy)
 		require.ErrorIs(t, a.lastCause(), actor.ErrNoHeartbeat)
 		require.Equal(t, 1, w.node("root").Used)

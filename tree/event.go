@@ -13,6 +13,8 @@ import (
 type EventKind uint8
 
 const (
+	// ChildStarting: an incarnation is about to be started.
+	ChildStarting EventKind = EventKind(machine.ChildStarting)
 	// ChildStarted: an incarnation is ready.
 	ChildStarted EventKind = EventKind(machine.ChildStarted)
 	// ChildEnded: an incarnation has ended: Class, Err, Ran.
@@ -42,7 +44,7 @@ const (
 )
 
 var eventNames = [...]string{
-	"child started", "child ended", "child ignored", "start failed", "restart planned",
+	"child starting", "child started", "child ended", "child ignored", "start failed", "restart planned",
 	"not restarted", "gave up", "child stuck", "late end", "supervisor started", "supervisor ending", "request done",
 }
 

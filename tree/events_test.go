@@ -60,8 +60,8 @@ func TestSemantics33EventFields(t *testing.T) {
 		sleep(3 * time.Second)
 		a.end(errBoom)
 		list := w.news()
-		require.Len(t, list, 3)
-		ended, planned, started := list[0], list[1], list[2]
+		require.Len(t, list, 4)
+		ended, planned, started := list[0], list[1], list[3]
 		require.Equal(t, "root/a", ended.Path)
 		require.Equal(t, 1, ended.Incarnation)
 		require.Equal(t, 3*time.Second, ended.Ran)
@@ -83,11 +83,11 @@ func TestSubscribe(t *testing.T) {
 
 		a.end(errBoom)
 		list, closed := collect(all.C)
-		require.Len(t, list, 3, "what was before is not told")
+		require.Len(t, list, 4, "what was before is not told")
 		require.False(t, closed)
 		require.Zero(t, all.Dropped())
-		require.Equal(t, uint64(1), few.Dropped())
-		require.Equal(t, uint64(2), zero.Dropped(), "room for one at least")
+		require.Equal(t, uint64(2), few.Dropped())
+		require.Equal(t, uint64(3), zero.Dropped(), "room for one at least")
 
 		w.stop()
 		list, closed = collect(all.C)
@@ -134,7 +134,7 @@ func TestObserverPanics(t *testing.T) {
 		require.NoError(t, err)
 		_, err = tr.Stop(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, 4, calls)
+		require.Equal(t, 5, calls)
 		require.Contains(t, log.String(), `level=ERROR msg="observer panicked" tree=root observer=OnEvent panic=observer`)
 	})
 }
@@ -219,7 +219,7 @@ func TestObserverStops(t *testing.T) {
 
 func TestEventNames(t *testing.T) {
 	for value, want := range map[interface{ MarshalText() ([]byte, error) }]string{
-		tree.ChildStarted: "child started", tree.RequestDone: "request done", tree.EventKind(99): "EventKind(99)",
+		tree.ChildStarting: "child starting", tree.RequestDone: "request done", tree.EventKind(99): "EventKind(99)",
 		tree.RuleIntensity: "intensity", tree.RuleAutoShutdown: "auto-shutdown", tree.Rule(0): "", tree.Rule(99): "Rule(99)",
 		tree.Down: "down", tree.Ended: "ended", tree.State(99): "State(99)",
 	} {

@@ -194,7 +194,9 @@ func (w *world) life() string {
 func (w *world) story() []string {
 	var lines []string
 	for _, e := range w.news() {
-		lines = append(lines, line(e))
+		if e.Kind != tree.ChildStarting { // nothing to tell yet
+			lines = append(lines, line(e))
+		}
 	}
 	return lines
 }

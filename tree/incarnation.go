@@ -45,6 +45,9 @@ type incarnation struct {
 	dog    *time.Timer
 	err    error // of an actor: why it ends
 
+	made   *Spec       // of an Init
+	gaveUp atomic.Bool // likewise
+
 	pid      atomic.Pointer[proto.PID] // of an actor
 	disowned bool                      // of the supervisor's goroutine
 }
@@ -82,7 +85,11 @@ func (i *incarnation) run(ack chan<- struct{}) {
 	}()
 	pprof.SetGoroutineLabels(i.ctx)
 	ack <- struct{}{}
-	err = i.child.service.Serve(i.ctx)
+	if i.child.init != nil {
+		err = i.serveInit()
+	} else {
+		err = i.child.service.Serve(i.ctx)
+	}
 	returned = true
 }
 
@@ -98,8 +105,15 @@ func (i *incarnation) end(err error) {
 	i.mu.Unlock()
 	end := i.classify(err)
 	i.cancel(&actor.StopCause{Reason: actor.ErrEnded, Path: i.Path()})
-	i.child.sup.tree.stuck.remove(i)
-	i.child.sup.post(machine.Input{Kind: machine.Exited, Slot: i.slot, Gen: i.gen, End: end})
+	s := i.child.sup
+	s.tree.stuck.remove(i)
+	switch {
+	case i.gaveUp.Load():
+	case i.made != nil:
+		s.proc.SendUserMessage(s.pid, &initialised{i, i.made})
+	default:
+		s.post(machine.Input{Kind: machine.Exited, Slot: i.slot, Gen: i.gen, End: end})
+	}
 }
 
 // classify reads err, whose methods are user code and may panic.
@@ -138,7 +152,7 @@ func (i *incarnation) Incarnation() int { return i.gen }
 func (i *incarnation) Tree() any        { return i.child.sup.tree }
 
 func (i *incarnation) Ready() {
-	if i.over.Load() || i.saidReady.Swap(true) || !i.child.announces {
+	if i.child.init != nil || i.over.Load() || i.saidReady.Swap(true) || !i.child.announces {
 		return
 	}
 	i.child.sup.post(machine.Input{Kind: machine.Ready, Slot: i.slot, Gen: i.gen})

@@ -122,11 +122,14 @@ func testLogQuiet(t *testing.T) {
 	}
 	require.Equal(t, []string{""}, logOf(t, slog.LevelWarn, tree.Spec{Children: kids(newPart())}, orderly))
 	require.Equal(t, []string{
+		`level=DEBUG msg="child starting" path=shop/a incarnation=1`,
 		`level=DEBUG msg="child started" path=shop/a incarnation=1`,
 		`level=DEBUG msg="supervisor started" path=shop`,
+		`level=DEBUG msg="child starting" path=shop/b incarnation=1`,
 		`level=DEBUG msg="child started" path=shop/b incarnation=1`,
 		`level=DEBUG msg="request done" path=shop/b request="start child"`,
 		`level=DEBUG msg="child ended" path=shop/b incarnation=1 error="context canceled" class=shutdown ran=0s`,
+		`level=DEBUG msg="child starting" path=shop/b incarnation=2`,
 		`level=DEBUG msg="child started" path=shop/b incarnation=2`,
 		`level=DEBUG msg="request done" path=shop/b request="replace child"`,
 		`level=INFO msg="supervisor stopping" path=shop rule=request`,

@@ -256,7 +256,7 @@ func (t *Tree) supervisor(path string) (*supervisor, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case k.traits.spec == nil:
+	case !k.supervises():
 		return nil, ErrNotSupervisor
 	}
 	n := k.nested.Load()

@@ -105,6 +105,8 @@ func (s *supervisor) Receive(c proto.Context) {
 	switch msg := c.Message().(type) {
 	case *input:
 		s.step(c, msg.Input)
+	case *initialised:
+		s.initialised(c, msg)
 	case *proto.Started:
 		s.step(c, machine.Input{Kind: machine.Begin})
 	case *proto.Terminated:

@@ -138,13 +138,16 @@ func (c *Child) checkService(path string) error {
 	if isNil(c.Service) {
 		return bad(path, "Service", "nil")
 	}
-	if s := asSpec(c.Service); s != nil {
+	s := asSpec(c.Service)
+	if _, ok := c.Service.(Init); ok || s != nil {
 		switch {
 		case c.StartTimeout != 0:
 			return bad(path, "StartTimeout", "not for a supervisor: its children have their own")
 		case c.Heartbeat != 0:
 			return bad(path, "Heartbeat", "not for a supervisor")
 		}
+	}
+	if s != nil {
 		return s.check(path)
 	}
 	if v, ok := c.Service.(actor.Validator); ok {

@@ -10,6 +10,7 @@ func (m *Machine) start(s *Slot) {
 	s.Gen++
 	s.isReady = false
 	m.op.cur = s
+	m.emit(Event{Kind: ChildStarting, Slot: s, Gen: s.Gen})
 	m.put(Effect{Kind: DoStart, Slot: s, Gen: s.Gen})
 	if t := s.Spec.StartTimeout; t > 0 && t != Infinity {
 		m.arm(s, t)

@@ -251,7 +251,8 @@ type Mask uint32
 func (w Mask) Has(k EventKind) bool { return w&(1<<k) != 0 }
 
 const (
-	ChildStarted EventKind = iota
+	ChildStarting EventKind = iota
+	ChildStarted
 	ChildEnded
 	ChildIgnored
 	StartFailed

@@ -1,0 +1,80 @@
+package tree
+
+import (
+	"context"
+
+	proto "github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/tree/internal/machine"
+)
+
+// Init, as the Service of a Child, is a nested supervisor whose Spec is made anew
+// each time it starts, also by a restart: of a configuration that may have
+// changed, or of what there is to supervise today. OTP's init callback.
+//
+// actor.ErrIgnore leaves the child down, as it does any other; another error, a
+// panic, or a spec that is not valid is a failed start. A Name in the spec must
+// be empty or that of the child. The context is cancelled when the child is asked
+// to stop, and when Init has returned.
+type Init func(ctx context.Context) (Spec, error)
+
+// Serve runs the spec that f makes as a tree of its own; see Spec.Serve.
+func (f Init) Serve(ctx context.Context) error {
+	spec, err := f(ctx)
+	if err != nil {
+		return err
+	}
+	return Run(ctx, spec)
+}
+
+// Kind returns "supervisor".
+func (f Init) Kind() string { return "supervisor" }
+
+// initialised tells the supervisor that an Init has returned a spec.
+type initialised struct {
+	*incarnation
+	spec *Spec
+}
+
+// IgnoreDeadLetterLogging keeps a late one quiet.
+func (*initialised) IgnoreDeadLetterLogging() {}
+
+// serveInit is the Serve of an incarnation that is to become a supervisor. The
+// incarnation itself ends here.
+func (i *incarnation) serveInit() error {
+	spec, err := i.child.init(i.ctx)
+	if err != nil {
+		return err
+	}
+	c := Child{Name: i.slot.Name, Service: &spec}
+	if err := c.check(i.child.sup.path, NeverShutdown); err != nil {
+		return err
+	}
+	i.made = &spec
+	return nil
+}
+
+// initialised goes on with the start of the nested supervisor.
+func (s *supervisor) initialised(c proto.Context, m *initialised) {
+	if m.gaveUp.Load() {
+		return
+	}
+	end := actor.End{Class: actor.ClassShutdown}
+	if !m.asked.Load() {
+		err := s.startNested(c, m.child, m.slot, m.gen, m.spec)
+		if err == nil {
+			return
+		}
+		end = actor.End{Class: actor.ClassStartFailed, Err: err}
+	}
+	s.step(c, machine.Input{Kind: machine.Exited, Slot: m.slot, Gen: m.gen, End: end})
+}
+
+// abandonInit gives up an Init that has not returned though its supervisor is to
+// end at once.
+func (s *supervisor) abandonInit(i *incarnation) {
+	i.gaveUp.Store(true)
+	s.tree.stuck.add(i, i.child.spec.OnStuck == StuckHold)
+	s.feed(machine.Input{Kind: machine.Exited, Slot: i.slot, Gen: i.gen, End: actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}})
+}
