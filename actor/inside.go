@@ -9,7 +9,7 @@ import (
 // Identity is who a child is.
 type Identity struct {
 	Path        string // from the root, such as "shop/workers/w3"
-	Incarnation int    // 1 for the first start under this supervisor
+	Incarnation int    // 1 for the first start; see tree.Node
 }
 
 // Self returns who the caller is. ok is false outside a tree.

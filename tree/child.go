@@ -21,6 +21,8 @@ type child struct {
 	timer   *time.Timer // of the supervisor's goroutine
 	cur     atomic.Pointer[incarnation]
 	nested  atomic.Pointer[supervisor]
+	last    *supervisor // incarnation of a nested supervisor
+	static  bool        // of the spec, not added
 	status  atomic.Pointer[actor.Status]
 	traits
 }
@@ -124,7 +126,8 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 }
 
 func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, gen int, spec *Spec) error {
-	n := newSupervisor(s.tree, s, k.path(), spec)
+	n := newSupervisor(s.tree, s, k.path(), spec, k.last)
+	k.last = n
 	n.slot, n.gen = slot, gen
 	pid, err := c.SpawnNamed(n.props(), slot.Name)
 	if err != nil {

@@ -230,8 +230,8 @@ func TestEndEscalate(t *testing.T) {
 			"sub/y: child ended, shutdown: context canceled",
 			"sub: child ended, abnormal: root/sub gave up (escalate): root/sub/x: escalate: boom",
 			"sub: restart planned, 1 of 1: root/sub gave up (escalate): root/sub/x: escalate: boom",
-			"sub/x: child started",
-			"sub/y: child started",
+			"sub/x2: child started",
+			"sub/y2: child started",
 			"sub2: supervisor started",
 			"sub2: child started",
 		}, w.story())

@@ -37,7 +37,7 @@ func TestInitEachTime(t *testing.T) {
 		require.Equal(t, strategies.RestForOne, w.node("root/sub").Strategy)
 		require.Equal(t, "supervisor", w.node("root/sub").Kind)
 		a.end(errBoom)
-		require.Equal(t, "-sub/a -sub/b -sub +sub/a +sub/b +sub/c +sub2", w.life())
+		require.Equal(t, "-sub/a -sub/b -sub +sub/a2 +sub/b2 +sub/c +sub2", w.life())
 		require.NoError(t, w.ReplaceChild(t.Context(), "root/sub/b"))
 		require.NoError(t, w.TerminateChild(t.Context(), "root/sub"))
 		require.ErrorIs(t, w.TerminateChild(t.Context(), "root/sub/a"), tree.ErrSupervisorStopped)
@@ -94,7 +94,7 @@ func TestInitFailsInRestart(t *testing.T) {
 		}})
 		w.life()
 		a.end(errBoom)
-		require.Equal(t, "-sub/a -sub !sub2 +sub/a +sub3", w.life())
+		require.Equal(t, "-sub/a -sub !sub2 +sub/a2 +sub3", w.life())
 		require.Equal(t, 2, w.node("root").Used)
 	})
 }

@@ -208,7 +208,7 @@ func TestOddNameKeeper(t *testing.T) {
 		w := start(t, tree.Spec{Children: []tree.Child{{Name: "sub", Service: tree.Spec{Children: []tree.Child{{Name: "~keeper", Service: newPart()}}}}}})
 		w.news()
 		w.System().Root.Stop(w.PID("root/sub"))
-		require.Equal(t, "-sub/~keeper -sub +sub/~keeper +sub2", w.life())
+		require.Equal(t, "-sub/~keeper -sub +sub/~keeper2 +sub2", w.life())
 	})
 }
 

@@ -46,14 +46,14 @@ func TestStoppedFromOutside(t *testing.T) {
 					{"goroutine", "-goroutine +goroutine2"},
 					{"actor", "-actor +actor2"},
 					{"transient", "-transient"},
-					{"sub", "-sub/b -sub/a -sub +sub/a +sub/b +sub2"},
+					{"sub", "-sub/b -sub/a -sub +sub/a2 +sub/b2 +sub2"},
 				} {
 					stop(w.System().Root, w.PID("root/"+c.path))
 					require.Equal(t, c.life, w.life())
 				}
 				stop(w.System().Root, w.PID("root"))
 				require.NoError(t, w.ended())
-				require.Equal(t, "-sub/b -sub/a -sub2 -actor2 -goroutine2", w.life())
+				require.Equal(t, "-sub/b2 -sub/a2 -sub2 -actor2 -goroutine2", w.life())
 			})
 		})
 	}

@@ -274,7 +274,7 @@ func TestSemantics18SupervisorGivesUp(t *testing.T) {
 				w.news()
 				x.end(errBoom)
 				if tt.restarts {
-					require.Equal(t, "-sub/x -sub/y -sub +sub/x +sub/y +sub2", w.life())
+					require.Equal(t, "-sub/x -sub/y -sub +sub/x2 +sub/y2 +sub2", w.life())
 					require.Equal(t, 1, w.node("root").Used)
 				} else {
 					require.Equal(t, "-sub/x -sub/y -sub", w.life())

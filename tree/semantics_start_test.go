@@ -148,7 +148,7 @@ func TestSemantics05RestartFromSpec(t *testing.T) {
 		x.end(errBoom) // one failure too many: sub gives up and is restarted
 		require.Equal(t, "x running, gone running", w.states("root/sub"))
 		require.Equal(t, 2, w.node("root/sub").Incarnation)
-		require.Equal(t, 1, w.node("root/sub/x").Incarnation, "incarnations count under one supervisor")
+		require.Equal(t, 2, w.node("root/sub/x").Incarnation, "incarnations go on counting")
 		require.Zero(t, w.node("root/sub").Used, "and so do restarts")
 	})
 }

@@ -78,7 +78,7 @@ func TestSemantics27AutoShutdownClimbs(t *testing.T) {
 		restart strategies.Restart
 		life    string
 	}{
-		{strategies.Permanent, "-sub/x -sub/y -sub +sub/x +sub/y +sub2"},
+		{strategies.Permanent, "-sub/x -sub/y -sub +sub/x2 +sub/y2 +sub2"},
 		{strategies.Transient, "-sub/x -sub/y -sub -z"},
 	} {
 		t.Run(tt.restart.String(), func(t *testing.T) {

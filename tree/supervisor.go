@@ -49,12 +49,15 @@ type supervisor struct {
 	broken     bool
 	outcome    *machine.Outcome
 
-	instances atomic.Int64 // names given to instances
+	instances atomic.Int64             // names given to instances
+	retired   map[string]*machine.Slot // static children that are gone
 
 	done chan struct{} // closed when the machine has ended
 }
 
-func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec) *supervisor {
+// newSupervisor makes an incarnation that goes on with the numbers of the one
+// before it, so that a path and an incarnation name one run of a child for good.
+func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before *supervisor) *supervisor {
 	s := &supervisor{tree: t, parent: parent, path: path, spec: spec, done: make(chan struct{}), ack: make(chan struct{})}
 	s.labels = pprof.WithLabels(t.values, pprof.Labels(LabelPath, path))
 	cfg := machine.Config{
@@ -72,13 +75,49 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec) *superv
 	for i := range spec.Children {
 		c := &spec.Children[i]
 		k := newChild(s, c.name(), c, c.Service)
+		k.static = true
 		mc := k.machineChild()
 		if shared[mc] == nil {
 			shared[mc] = &mc
 		}
-		s.m.Add(c.name(), shared[mc], k)
+		slot := s.m.Add(c.name(), shared[mc], k)
+		slot.Gen, k.last = before.numbers(slot.Name)
+	}
+	if before != nil {
+		s.instances.Store(before.instances.Load())
 	}
 	return s
+}
+
+// numbers are what the next incarnation of s, which may be nil, goes on with for
+// the child of that name.
+func (s *supervisor) numbers(name string) (gen int, nested *supervisor) {
+	if s == nil {
+		return 0, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slot := s.m.Slot(name); slot != nil {
+		return slot.Gen, s.childOf(slot).last
+	}
+	if slot := s.retired[name]; slot != nil {
+		return slot.Gen, s.childOf(slot).last
+	}
+	return 0, nil
+}
+
+// remove forgets a child, but for its numbers if the spec will bring it back.
+func (s *supervisor) remove(slot *machine.Slot) {
+	k := s.childOf(slot)
+	k.unregister()
+	if k.static {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.retired == nil {
+			s.retired = make(map[string]*machine.Slot)
+		}
+		s.retired[slot.Name] = slot
+	}
 }
 
 // props are what the supervisor's actor is spawned with.
@@ -177,7 +216,7 @@ func (s *supervisor) apply(c proto.Context, e *machine.Effect) {
 	case machine.DoAbandon:
 		s.abandon(e.Slot)
 	case machine.DoRemove:
-		s.childOf(e.Slot).unregister()
+		s.remove(e.Slot)
 	case machine.SetTimer:
 		s.setTimer(e)
 	case machine.CancelTimer:

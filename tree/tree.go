@@ -129,7 +129,7 @@ func (r Runner) launch(ctx context.Context, spec Spec) (*Tree, error) {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, context.Cause(ctx))
 	}
 	t := r.newTree(ctx)
-	t.root = newSupervisor(t, nil, spec.Name, &spec)
+	t.root = newSupervisor(t, nil, spec.Name, &spec, nil)
 	t.startSinks()
 	if _, err := t.system.Root.SpawnNamed(t.root.props(), spec.Name); err != nil {
 		t.bus.close()

@@ -42,8 +42,10 @@ func New(cfg Config) *Machine {
 }
 
 // Add declares a static child, before Begin.
-func (m *Machine) Add(name string, spec *Child, data any) {
-	m.kids.add(&Slot{Name: name, Spec: spec, Data: data})
+func (m *Machine) Add(name string, spec *Child, data any) *Slot {
+	s := &Slot{Name: name, Spec: spec, Data: data}
+	m.kids.add(s)
+	return s
 }
 
 // Step takes one input and returns what is to be done about it. The slice is

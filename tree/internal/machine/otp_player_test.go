@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/coppice-go/coppice/actor"
-	"github.com/coppice-go/coppice/strategies"
+	"github.com/coppice-go/coppice/tree/internal/otp"
 )
 
 var errStartFail = errors.New("start_fail")
@@ -17,11 +17,11 @@ var errStartFail = errors.New("start_fail")
 // queue, children do what their spec says, time goes on when nothing else does.
 type player struct {
 	root   *node
-	spec   *otpSpec
+	spec   *otp.Spec
 	now    time.Time
 	inputs []func()
 	timers []otpTimer
-	trace  []otpEvent
+	trace  []otp.Event
 	latest map[string]*otpRun // by path
 	nodes  map[string]*node   // by path
 	hold   *otpHold
@@ -31,7 +31,7 @@ type player struct {
 // node is an incarnation of a supervisor.
 type node struct {
 	path     string
-	spec     *otpSpec
+	spec     *otp.Spec
 	k        int
 	m        *Machine
 	parent   *node
@@ -46,7 +46,7 @@ type node struct {
 // otpRun is an incarnation of a worker.
 type otpRun struct {
 	node  *node
-	spec  *otpSpec
+	spec  *otp.Spec
 	slot  *Slot
 	gen   int
 	path  string
@@ -64,21 +64,17 @@ type otpTimer struct {
 // otpHold catches the next start of a spec, and what is to be done before it goes
 // on.
 type otpHold struct {
-	spec  *otpSpec
+	spec  *otp.Spec
 	force string
 	run   func()
 }
 
-func newPlayer(tree *otpSpec) *player {
+func newPlayer(tree *otp.Spec) *player {
 	return &player{spec: tree, now: time.Unix(1_000_000, 0), latest: map[string]*otpRun{}, nodes: map[string]*node{}}
 }
 
 func (p *player) note(kind string, fields ...any) {
-	e := otpEvent{"t": kind}
-	for i := 0; i < len(fields); i += 2 {
-		e[fields[i].(string)] = fields[i+1]
-	}
-	p.trace = append(p.trace, e)
+	p.trace = append(p.trace, otp.New(kind, fields...))
 }
 
 func (p *player) later(f func()) { p.inputs = append(p.inputs, f) }
@@ -151,7 +147,7 @@ func (p *player) carryOut(n *node, e Effect) {
 
 // kidOf is what a slot's Data is.
 type kidOf struct {
-	spec *otpSpec
+	spec *otp.Spec
 	run  *otpRun // worker, latest
 	sup  *node   // supervisor, latest
 
@@ -161,11 +157,7 @@ type kidOf struct {
 func (p *player) start(n *node, s *Slot, gen int) {
 	data := s.Data.(*kidOf)
 	spec := data.spec
-	spec.k++
-	k, out := spec.k, "ok"
-	if k <= len(spec.Start) {
-		out = spec.Start[k-1]
-	}
+	k, out := spec.Enter()
 	held := p.hold
 	if held != nil && held.spec == spec {
 		p.hold = nil
@@ -211,11 +203,11 @@ func (p *player) startSup(parent *node, data *kidOf, s *Slot, gen int, where str
 	p.later(func() { p.feed(n, Input{Kind: Begin}) })
 }
 
-func (p *player) newNode(where string, spec *otpSpec) *node {
-	n := &node{path: where, spec: spec, k: spec.k, m: New(spec.config())}
+func (p *player) newNode(where string, spec *otp.Spec) *node {
+	n := &node{path: where, spec: spec, k: spec.K, m: New(config(spec))}
 	p.note("sup_start", "path", where, "k", n.k)
 	for _, c := range spec.Children {
-		n.m.Add(c.ID, c.child(), &kidOf{spec: c})
+		n.m.Add(c.ID, childSpec(c), &kidOf{spec: c})
 	}
 	p.nodes[where] = n
 	return n
@@ -284,15 +276,9 @@ func (p *player) crash(where, reason string) string {
 	return "ok"
 }
 
-func (s *otpSpec) config() Config {
-	one := func(v *int, otherwise int) int {
-		if v == nil {
-			return otherwise
-		}
-		return *v
-	}
+func config(s *otp.Spec) Config {
 	c := Config{Dynamic: s.Template != nil}
-	c.Intensity = strategies.Intensity{Max: one(s.Intensity, 1), Within: time.Duration(one(s.Period, 5)) * time.Second}
+	c.Intensity.Max, c.Intensity.Within = s.Limit()
 	if !c.Dynamic && s.Strategy != "" {
 		if err := c.Strategy.UnmarshalText([]byte(s.Strategy)); err != nil {
 			panic(err)
@@ -302,8 +288,8 @@ func (s *otpSpec) config() Config {
 	return c
 }
 
-func (s *otpSpec) child() *Child {
-	c := &Child{Shutdown: 5 * time.Second, Significant: s.Significant == true, Supervisor: s.Kind == "supervisor", Killable: s.Kind == "supervisor"}
+func childSpec(s *otp.Spec) *Child {
+	c := &Child{Shutdown: 5 * time.Second, Significant: s.Significant == true, Supervisor: s.Supervisor(), Killable: s.Supervisor()}
 	if s.Restart != "" {
 		if err := c.Restart.UnmarshalText([]byte(s.Restart)); err != nil {
 			panic(err)
@@ -320,20 +306,6 @@ func (s *otpSpec) child() *Child {
 		}
 	}
 	return c
-}
-
-// find returns the spec at a path, such as root/a/b, or root/t for a template.
-func (s *otpSpec) find(where string) *otpSpec {
-	if where == s.ID {
-		return s
-	}
-	_, below, _ := strings.Cut(where, "/")
-	for _, c := range append([]*otpSpec{s.Template}, s.Children...) {
-		if c != nil && (below == c.ID || strings.HasPrefix(below, c.ID+"/")) {
-			return c.find(below)
-		}
-	}
-	return nil
 }
 
 // slotAt finds the slot of the child that a path names in its running supervisor.

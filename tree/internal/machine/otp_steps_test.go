@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/tree/internal/otp"
 )
 
-func (p *player) play(steps []otpStep) {
+func (p *player) play(steps []otp.Step) {
 	p.note("step", "i", 0, "op", "start_tree")
-	p.spec.k = 1
-	bad := p.spec.invalid("")
+	p.spec.K = 1
+	bad := p.spec.Invalid()
 	if bad == "" {
-		bad = p.spec.invalidChildren()
+		bad = p.spec.InvalidChildren()
 	}
 	if bad != "" {
 		p.note("sup_start", "path", "root", "k", 1)
@@ -44,14 +45,8 @@ func (p *player) play(steps []otpStep) {
 	}
 }
 
-func (p *player) playStep(i int, s otpStep) {
-	line := []any{"i", i, "op", s.Op}
-	for _, f := range []struct{ name, value string }{{"sup", s.Sup}, {"id", s.ID}, {"path", s.Path}, {"reason", s.Reason}} {
-		if f.value != "" {
-			line = append(line, f.name, f.value)
-		}
-	}
-	p.note("step", line...)
+func (p *player) playStep(i int, s otp.Step) {
+	p.trace = append(p.trace, s.Begin(i))
 	var value any = "ok"
 	switch s.Op {
 	case "crash":
@@ -72,7 +67,7 @@ func (p *player) playStep(i int, s otpStep) {
 	p.note("ret", "i", i, "value", value)
 }
 
-func (p *player) crashHold(s otpStep) any {
+func (p *player) crashHold(s otp.Step) any {
 	run := p.latest[s.Path]
 	if run == nil || !run.alive {
 		return "no_path"
@@ -104,15 +99,15 @@ func (p *player) crashHold(s otpStep) any {
 }
 
 // holdSpec also finds specs that were added at run time.
-func (p *player) holdSpec(where string) *otpSpec {
+func (p *player) holdSpec(where string) *otp.Spec {
 	if s := p.slotAt(where); s != nil {
 		return s.Data.(*kidOf).spec
 	}
-	return p.spec.find(where)
+	return p.spec.Find(where)
 }
 
 // call makes a request and returns how to read its answer, once all has settled.
-func (p *player) call(s otpStep) func() any {
+func (p *player) call(s otp.Step) func() any {
 	word := func(w any) func() any { return func() any { return w } }
 	n := p.nodes[s.Sup]
 	if n == nil || n.ended {
@@ -130,12 +125,12 @@ func (p *player) call(s otpStep) func() any {
 			n.named++ // any name will do
 			r.Name = fmt.Sprint("instance", n.named)
 		} else {
-			if bad := spec.invalidChild(n.spec.AutoShutdown); bad != "" {
+			if bad := spec.InvalidChild(n.spec.AutoShutdown); bad != "" {
 				return p.read(n, &Request{Op: WhichChildren}, func(any) any { return "error:" + bad })
 			}
 			r.Name = spec.ID
 		}
-		r.Child, r.Data = spec.child(), &kidOf{spec: spec}
+		r.Child, r.Data = childSpec(spec), &kidOf{spec: spec}
 	case "terminate_child":
 		r.Op = TerminateChild
 	case "restart_child":
@@ -210,7 +205,7 @@ type otpLine struct {
 	Type  string `json:"type"`
 
 	k      int
-	spec   *otpSpec
+	spec   *otp.Spec
 	active bool
 }
 
@@ -257,7 +252,7 @@ func (p *player) list(n *node, children []Info) []otpLine {
 }
 
 // query answers which_children, count_children and get_childspec from a list.
-func (p *player) query(n *node, s otpStep, v any) any {
+func (p *player) query(n *node, s otp.Step, v any) any {
 	answer := v.(otpList)
 	list := answer.lines
 	switch s.Op {
@@ -285,23 +280,8 @@ func (p *player) query(n *node, s otpStep, v any) any {
 	for _, l := range list {
 		run := p.latest[n.path+"/"+s.ID]
 		if l.ID == s.ID || n.spec.Template != nil && run != nil && run.alive {
-			return l.spec.describe()
+			return l.spec.Describe()
 		}
 	}
 	return "error:not_found"
-}
-
-// describe is the spec with its defaults filled in.
-func (s *otpSpec) describe() any {
-	d := map[string]any{"id": s.ID, "type": s.Kind, "restart": s.Restart, "shutdown": s.Shutdown, "significant": s.Significant == true}
-	if s.Restart == "" {
-		d["restart"] = "permanent"
-	}
-	if s.Shutdown == nil {
-		d["shutdown"] = any(5000)
-		if s.Kind == "supervisor" {
-			d["shutdown"] = "infinity"
-		}
-	}
-	return d
 }

@@ -1,4 +1,4 @@
-package machine
+package otp
 
 import "slices"
 
@@ -6,24 +6,24 @@ import "slices"
 // impossible. The player has to know what OTP says all the same.
 
 // invalid checks the flags of a supervisor, in OTP's order.
-func (s *otpSpec) invalid(prefix string) string {
+func (s *Spec) Invalid() string {
 	switch {
 	case s.Strategy != "" && !slices.Contains([]string{"one_for_one", "one_for_all", "rest_for_one", "simple_one_for_one"}, s.Strategy):
-		return prefix + "supervisor_data:invalid_strategy"
+		return "supervisor_data:invalid_strategy"
 	case s.Intensity != nil && *s.Intensity < 0:
-		return prefix + "supervisor_data:invalid_intensity"
+		return "supervisor_data:invalid_intensity"
 	case s.Period != nil && *s.Period <= 0:
-		return prefix + "supervisor_data:invalid_period"
+		return "supervisor_data:invalid_period"
 	case s.AutoShutdown != "" && !slices.Contains([]string{"never", "any_significant", "all_significant"}, s.AutoShutdown):
-		return prefix + "supervisor_data:invalid_auto_shutdown"
+		return "supervisor_data:invalid_auto_shutdown"
 	}
 	return ""
 }
 
-func (s *otpSpec) invalidChildren() string {
+func (s *Spec) InvalidChildren() string {
 	seen := map[string]bool{}
 	for _, c := range s.Children {
-		if bad := c.invalidChild(s.AutoShutdown); bad != "" {
+		if bad := c.InvalidChild(s.AutoShutdown); bad != "" {
 			return "start_spec:" + bad
 		}
 		if seen[c.ID] {
@@ -34,7 +34,7 @@ func (s *otpSpec) invalidChildren() string {
 	return ""
 }
 
-func (s *otpSpec) invalidChild(auto string) string {
+func (s *Spec) InvalidChild(auto string) string {
 	switch {
 	case s.ID == "":
 		return "missing_id"
