@@ -59,7 +59,7 @@ func (e *shutdownError) Unwrap() []error { return []error{ErrShutdown, e.err} }
 // EscalateError is made by Escalate.
 type EscalateError struct{ Err error }
 
-func (e *EscalateError) Error() string { return "escalate: " + e.Err.Error() }
+func (e *EscalateError) Error() string { return fmt.Sprintf("escalate: %v", e.Err) }
 func (e *EscalateError) Unwrap() error { return e.Err }
 
 // Escalate returns an error that a restart cannot mend: the supervisor does not

@@ -34,8 +34,11 @@ func With(ctx context.Context, c Cell) context.Context {
 	return context.WithValue(ctx, Key, c)
 }
 
-// From returns the Cell of ctx, or nil outside a tree.
+// From returns the Cell of ctx, or nil outside a tree. A nil ctx is outside.
 func From(ctx context.Context) Cell {
+	if ctx == nil {
+		return nil
+	}
 	c, _ := ctx.Value(Key).(Cell)
 	return c
 }
