@@ -18,12 +18,16 @@ import (
 // behind when it ends by itself, is given to end after Signal.
 const DefaultGrace = 5 * time.Second
 
+// maxSignal is the highest there is on any system.
+const maxSignal = 64
+
 // Command is an operating system process as a child. The zero value of every
 // field but Path is a usable default. A Command holds nothing of a run, so one
 // value may serve many incarnations; it must not be changed while it does.
 type Command struct {
-	// Path is the program. Without a slash it is looked up in PATH; one found in
-	// the working directory is refused, as by os/exec: write "./x" for it.
+	// Path is the program. Without a slash it is looked up in this program's PATH;
+	// one found in the working directory is refused, as by os/exec: write "./x"
+	// for it. A relative one with a slash is relative to Dir.
 	Path string
 
 	// Args are the arguments, without the program's name.
@@ -54,11 +58,13 @@ type Command struct {
 	ExpectedCodes []int
 
 	// Logger gets the lines of output at level info, with the child's path, the
-	// stream and the pid. Nil: slog.Default().
+	// stream and the pid. Nil: slog.Default(). A line at which it panics is lost.
 	Logger *slog.Logger
 
 	// Stdout and Stderr, where not nil, get the stream as it is instead of the
-	// Logger. They are written to by one goroutine each.
+	// Logger. They are written to by one goroutine each, and not at the same time
+	// if they are the same. After an error or a panic, which is logged, the rest of
+	// the stream is thrown away.
 	Stdout, Stderr io.Writer
 }
 
@@ -90,8 +96,8 @@ func (c *Command) Validate() error {
 		return errors.New("Path: contains a NUL byte")
 	case strings.ContainsRune(c.Dir, 0):
 		return errors.New("Dir: contains a NUL byte")
-	case c.Signal < 0:
-		return fmt.Errorf("Signal: %d", c.Signal)
+	case c.Signal < 0 || c.Signal > maxSignal:
+		return fmt.Errorf("Signal: no such signal: %d", int(c.Signal))
 	case c.Grace < 0:
 		return fmt.Errorf("Grace: negative: %v", c.Grace)
 	}
@@ -104,6 +110,11 @@ func (c *Command) Validate() error {
 		// The value may be a secret, and is not told.
 		if key, _, ok := strings.Cut(e, "="); !ok || key == "" || strings.ContainsRune(e, 0) {
 			return fmt.Errorf("Env[%d]: not KEY=value", i)
+		}
+	}
+	for i, code := range c.ExpectedCodes {
+		if code < 0 {
+			return fmt.Errorf("ExpectedCodes[%d]: negative: %d", i, code)
 		}
 	}
 	if c.Ready != nil {

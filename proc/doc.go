@@ -35,7 +35,9 @@
 // # Output
 //
 // What the process writes to stdout and stderr goes to Logger line by line, or to
-// a writer. A slow one slows the process down, and nothing is dropped, but no
-// writer can hold up a stop. Pipes that something outside the group keeps open are
-// not waited for.
+// a writer. A slow one slows the process down, and nothing is dropped. One that
+// takes nothing for a second when the process has ended, or has not taken all
+// within a second of a stop, is given up with what it has not taken; that is the
+// most that it can hold up a stop beyond the grace. Pipes that something outside
+// the group keeps open are not waited for.
 package proc

@@ -7,8 +7,18 @@ import (
 )
 
 // onlyZombies looks at every process of the system. A member of the group that
-// has ended and that its parent does not reap is no member any more.
+// has ended and that its parent does not reap is no member any more. It looks
+// twice, because a member may fork and end while it looks.
 func onlyZombies(pgid int) bool {
+	for range 2 {
+		if !allZombies(pgid) {
+			return false
+		}
+	}
+	return true
+}
+
+func allZombies(pgid int) bool {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return false

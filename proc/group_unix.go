@@ -37,3 +37,17 @@ func groupEmpty(pid int) bool {
 func transient(err error) bool {
 	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ETXTBSY)
 }
+
+// readNow reads what is there, and returns 0 or less if there is nothing or no
+// more.
+func readNow(conn syscall.RawConn, b []byte) (n int) {
+	_ = conn.Read(func(fd uintptr) bool {
+		var err error
+		for {
+			if n, err = syscall.Read(int(fd), b); err != syscall.EINTR {
+				return true
+			}
+		}
+	})
+	return n
+}

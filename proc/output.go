@@ -3,13 +3,18 @@ package proc
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unicode/utf8"
+
+	"github.com/coppice-go/coppice/actor"
 )
 
 const (
@@ -17,11 +22,13 @@ const (
 	tailLines = 10       // kept for ExitError
 	tailWidth = 512      // bytes of each
 
-	// drainTime is how long the rest of the output is read after the group is
-	// empty, if something outside it keeps the pipe open.
-	drainTime = 100 * time.Millisecond
-	// writerWait is how long a writer or logger that blocks is waited for then.
+	// maxRest is how much of the output is read after the group is empty: the most
+	// that a pipe holds, unless somebody with privileges made it hold more.
+	maxRest = 1 << 20
+	// writerWait is how long a writer or logger may take for one piece then, and
+	// killWait for all when the grace has passed.
 	writerWait = time.Second
+	killWait   = 200 * time.Millisecond
 )
 
 // output reads one stream of a process until it is closed, or until it is told
@@ -30,53 +37,114 @@ type output struct {
 	p      *process
 	name   string
 	read   *os.File
-	writer io.Writer // nil: log
+	writer io.Writer   // nil: log
+	shared *sync.Mutex // of a writer that has both streams; or nil
+	lines  splitter
+	left   atomic.Bool // given up: nobody waits for it any more
+	ending bool        // may be closed while it is read; of Serve's goroutine
 	done   chan struct{}
 }
 
 func (o *output) run(ctx context.Context) {
-	defer close(o.done)
-	defer o.read.Close()
-	var lines splitter
-	buf := make([]byte, 16<<10)
-	emit := func(line []byte) { o.line(ctx, line) }
-	for {
-		n, err := o.read.Read(buf)
-		if n > 0 {
-			if o.writer != nil {
-				o.write(buf[:n])
-			}
-			lines.feed(buf[:n], emit)
-		}
-		if err != nil {
-			lines.flush(emit)
+	finished := false
+	defer func() {
+		if !finished { // the writer or the logger called runtime.Goexit
+			go o.run(ctx)
 			return
 		}
+		o.read.Close()
+		close(o.done)
+	}()
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := o.read.Read(buf)
+		o.take(ctx, buf[:n])
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			o.rest(ctx, buf)
+		}
+		if err != nil {
+			break
+		}
 	}
+	o.lines.flush(func(line []byte) { o.line(ctx, line) })
+	finished = true
+}
+
+// rest reads what is in the pipe and does not wait for more.
+func (o *output) rest(ctx context.Context, buf []byte) {
+	if o.read.SetReadDeadline(time.Time{}) != nil {
+		return
+	}
+	conn, err := o.read.SyscallConn()
+	if err != nil {
+		return
+	}
+	for sum := 0; sum < maxRest; {
+		n := readNow(conn, buf)
+		if n <= 0 {
+			return
+		}
+		o.take(ctx, buf[:n])
+		sum += n
+	}
+}
+
+func (o *output) take(ctx context.Context, b []byte) {
+	if len(b) > 0 && o.writer != nil {
+		o.write(b)
+	}
+	o.lines.feed(b, func(line []byte) { o.line(ctx, line) })
 }
 
 // write calls user code. Its errors and panics are its own business: the process
 // must not block because nobody reads.
 func (o *output) write(b []byte) {
+	if o.left.Load() {
+		return
+	}
+	if o.shared != nil {
+		o.shared.Lock()
+		defer o.shared.Unlock()
+	}
+	defer o.p.moves.Add(1)
+	returned := false
 	defer func() {
-		if r := recover(); r != nil {
-			o.p.log.Error("writer panicked", "stream", o.name, "panic", r)
-			o.writer = io.Discard
+		r := recover()
+		if returned {
+			return
 		}
-	}()
-	if _, err := o.writer.Write(b); err != nil {
-		o.p.log.Warn("output not written", "stream", o.name, "error", err)
 		o.writer = io.Discard
+		var err error = actor.ErrGoexit
+		if r != nil {
+			err = actor.NewPanicError(r)
+		}
+		o.p.tell(context.Background(), slog.LevelError, "output not written", slog.String("stream", o.name), slog.Any("error", err))
+	}()
+	_, err := o.writer.Write(b)
+	returned = true
+	if err != nil {
+		o.writer = io.Discard
+		o.p.tell(context.Background(), slog.LevelWarn, "output not written", slog.String("stream", o.name), slog.Any("error", err))
 	}
 }
 
 func (o *output) line(ctx context.Context, line []byte) {
+	if o.left.Load() {
+		return
+	}
 	text := strings.ToValidUTF8(string(line), "\uFFFD") // a copy: line is reused
 	o.p.tail.add(o.name, text)
 	o.p.probe(text)
 	if o.writer == nil {
-		o.p.log.LogAttrs(ctx, slog.LevelInfo, text, slog.String("stream", o.name))
+		o.p.tell(ctx, slog.LevelInfo, text, slog.String("stream", o.name))
+		o.p.moves.Add(1)
 	}
+}
+
+// sameWriter is false also for what cannot be compared.
+func sameWriter(a, b io.Writer) bool {
+	defer func() { _ = recover() }()
+	return a != nil && a == b
 }
 
 // splitter cuts a stream into lines. It holds at most one line of maxLine bytes.
@@ -99,15 +167,20 @@ func (s *splitter) feed(b []byte, emit func([]byte)) {
 func (s *splitter) take(b []byte, emit func([]byte)) {
 	for len(s.rest)+len(b) > maxLine {
 		n := maxLine - len(s.rest)
-		emit(append(append(s.rest, b[:n]...), " …"...))
-		s.rest, b = s.rest[:0], b[n:]
+		for n > 0 && maxLine-n-len(s.rest) < utf8.UTFMax && !utf8.RuneStart(b[n]) {
+			n-- // not in the middle of a character
+		}
+		line := append(append(s.rest, b[:n]...), " …"...)
+		s.rest, b = s.rest[:0], b[n:] // first: emit may not return
+		emit(line)
 	}
 	s.rest = append(s.rest, b...)
 }
 
 func (s *splitter) end(emit func([]byte)) {
-	emit(bytes.TrimSuffix(s.rest, []byte{'\r'}))
+	line := bytes.TrimSuffix(s.rest, []byte{'\r'})
 	s.rest = s.rest[:0]
+	emit(line)
 }
 
 // flush ends a last line that has no newline.
@@ -121,7 +194,7 @@ func (s *splitter) flush(emit func([]byte)) {
 type tail struct {
 	mu   sync.Mutex
 	last []string
-	err  string // last of stderr
+	err  string // last of stderr that is not blank
 }
 
 func (t *tail) add(stream, line string) {
@@ -135,7 +208,7 @@ func (t *tail) add(stream, line string) {
 		t.last = t.last[:tailLines-1]
 	}
 	t.last = append(t.last, line)
-	if stream == "stderr" {
+	if stream == "stderr" && strings.TrimSpace(line) != "" {
 		t.err = line
 	}
 }

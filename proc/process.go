@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,7 +24,8 @@ type process struct {
 	log      *slog.Logger
 	tail     tail
 	outputs  []*output
-	wasReady bool // of Serve's goroutine
+	moves    atomic.Int64 // pieces of output that writers and loggers have taken
+	wasReady bool         // of Serve's goroutine
 
 	mu      sync.Mutex
 	waiting Probe         // nil: ready
@@ -35,10 +37,14 @@ type process struct {
 	wait   func() // waits for the leader without taking a thread, where possible
 }
 
-// Serve starts the process and returns when its group is empty.
+// Serve starts the process and returns when its group is empty. With a context
+// that has been cancelled it starts nothing.
 func (c *Command) Serve(ctx context.Context) error {
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("start process: %w", err)
+	}
+	if ctx.Err() != nil {
+		return nil
 	}
 	keeper.acquire()
 	defer keeper.release()
@@ -48,7 +54,10 @@ func (c *Command) Serve(ctx context.Context) error {
 	}
 	actor.SetStatus(ctx, actor.Status{PID: p.pid})
 	asked := p.serve(ctx)
-	p.drain()
+	p.drain(ctx)
+	if !asked {
+		p.checkReady(ctx) // its last lines may have said so
+	}
 	var code *int
 	if n := p.state.ExitCode(); n >= 0 {
 		code = &n
@@ -71,21 +80,27 @@ func (p *process) serve(ctx context.Context) (asked bool) {
 		select {
 		case <-ready:
 			ready = nil
-			p.wasReady = true
-			actor.Ready(ctx)
+			p.checkReady(ctx)
 		case <-p.exited:
-			select {
-			case <-ready: // it said so before it ended
-				p.wasReady = true
-				actor.Ready(ctx)
-			default:
-			}
+			p.checkReady(ctx)
 			p.stop(ctx, DefaultGrace)
 			return ctx.Err() != nil
 		case <-ctx.Done():
 			p.stop(ctx, 0)
 			return true
 		}
+	}
+}
+
+// checkReady tells the supervisor, once, what the probe has found.
+func (p *process) checkReady(ctx context.Context) {
+	select {
+	case <-p.ready:
+		if !p.wasReady {
+			p.wasReady = true
+			actor.Ready(ctx)
+		}
+	default:
 	}
 }
 
@@ -157,7 +172,28 @@ func (p *process) gone() bool {
 
 func (p *process) signal(s syscall.Signal) {
 	if err := signalGroup(p.exec.Process, s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		p.log.Warn("signal not sent", "signal", s.String(), "error", err)
+		p.warn("signal not sent", slog.String("signal", s.String()), slog.Any("error", err))
+	}
+}
+
+// tell logs. A panic of the logger's loses the line and nothing else.
+func (p *process) tell(ctx context.Context, level slog.Level, text string, attrs ...slog.Attr) {
+	defer func() { _ = recover() }()
+	p.log.LogAttrs(ctx, level, text, append(attrs, slog.Int("pid", p.pid))...)
+}
+
+// warn is tell for Serve's goroutine, which a logger that blocks must not hold up.
+func (p *process) warn(text string, attrs ...slog.Attr) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.tell(context.Background(), slog.LevelWarn, text, attrs...)
+	}()
+	timer := time.NewTimer(killWait)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
 	}
 }
 
@@ -171,20 +207,47 @@ func (p *process) probe(line string) {
 	}
 }
 
-// drain reads what was written before the end, and no longer than it must.
-func (p *process) drain() {
+// drain waits until what the process wrote before its end is with the writers
+// and loggers, as long as they get on with it. Once the stop was asked for they
+// have writerWait for all of it.
+func (p *process) drain(ctx context.Context) {
 	for _, o := range p.outputs {
-		_ = o.read.SetReadDeadline(time.Now().Add(drainTime))
+		o.ending = o.read.SetReadDeadline(time.Unix(1, 0)) == nil
 	}
-	timer := time.NewTimer(drainTime + writerWait)
-	defer timer.Stop()
-	for _, o := range p.outputs {
+	killed := actor.Killed(ctx)
+	ticker := time.NewTicker(writerWait)
+	defer ticker.Stop()
+	moves := p.moves.Load()
+	for i := 0; i < len(p.outputs); {
+		select {
+		case <-p.outputs[i].done:
+			i++
+		case <-killed:
+			killed = nil
+			ticker.Reset(killWait)
+		case <-ticker.C:
+			before := moves
+			if moves = p.moves.Load(); moves == before || ctx.Err() != nil {
+				p.leave(p.outputs[i:])
+				return
+			}
+		}
+	}
+}
+
+// leave gives outputs up whose writer does not return.
+func (p *process) leave(outputs []*output) {
+	for _, o := range outputs {
 		select {
 		case <-o.done:
-		case <-timer.C:
-			p.log.Warn("output still being written", "stream", o.name)
-			return
+			continue
+		default:
 		}
+		o.left.Store(true)
+		if o.ending {
+			o.read.Close()
+		}
+		p.warn("output lost: not taken in time", slog.String("stream", o.name))
 	}
 }
 
@@ -207,7 +270,12 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 			return nil, fmt.Errorf("directory: %s: %w", c.Dir, syscall.ENOTDIR)
 		}
 	}
-	p := &process{cmd: c, ready: make(chan struct{}), waiting: c.Ready, exited: make(chan struct{})}
+	// The logger's handler is user code, so it comes before anything is held.
+	log := c.logger()
+	if id, ok := actor.Self(ctx); ok {
+		log = log.With("path", id.Path)
+	}
+	p := &process{cmd: c, log: log, ready: make(chan struct{}), waiting: c.Ready, exited: make(chan struct{})}
 	if c.Ready == nil {
 		close(p.ready)
 	}
@@ -230,6 +298,10 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 		writes = append(writes, w)
 		p.outputs = append(p.outputs, &output{p: p, name: s.name, read: r, writer: s.writer, done: make(chan struct{})})
 	}
+	if sameWriter(c.Stdout, c.Stderr) {
+		p.outputs[0].shared = new(sync.Mutex)
+		p.outputs[1].shared = p.outputs[0].shared
+	}
 	err := p.spawn(ctx, writes[0], writes[1])
 	closeAll()
 	if err != nil {
@@ -237,10 +309,6 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	p.pid = p.exec.Process.Pid
-	p.log = c.logger().With("pid", p.pid)
-	if id, ok := actor.Self(ctx); ok {
-		p.log = p.log.With("path", id.Path)
-	}
 	for _, o := range p.outputs {
 		go o.run(context.WithoutCancel(ctx))
 	}

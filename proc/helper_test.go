@@ -1,0 +1,155 @@
+package proc_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coppice-go/coppice/proc"
+)
+
+// helper is a Command that runs this binary, which plays the steps one after the
+// other; see play. Without a step that ends it, it ends with code 0.
+func helper(t testing.TB, steps ...string) *proc.Command {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	// The race detector sleeps for a second before a program's end.
+	return &proc.Command{
+		Path: self, Args: steps, Env: []string{helperEnv + "=1", "GORACE=atexit_sleep_ms=0"},
+		Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// join writes steps as the value of a step that starts another process.
+func join(steps ...string) string { return strings.Join(steps, "|") }
+
+// play is the helper program.
+//
+//	out=TEXT err=TEXT   a line of output
+//	raw=TEXT            output without an end of line; \n, \r and \xNN as in Go
+//	lines=N             "line 1" to "line N"
+//	long=N              N times x, and no end of line
+//	wide=N              the same with 木
+//	flood               output for ever
+//	env=KEY dir args    a line that tells it
+//	touch=FILE          a file with the process's pid in it
+//	until=FILE          wait for the file
+//	ignore=N            ignore signal N
+//	catch=N,TEXT,CODE   when signal N comes, a line of output and the end
+//	spawn=STEPS         a process of the same group, which plays STEPS
+//	setsid=STEPS        a process that leaves the group
+//	tree=STEPS          a tree, with three processes that play STEPS
+//	die=N               the end by signal N
+//	exit=N              the end
+//	wait                for ever
+func play(steps []string) {
+	for _, step := range steps {
+		verb, value, _ := strings.Cut(step, "=")
+		number, _ := strconv.Atoi(value)
+		switch verb {
+		case "out":
+			fmt.Println(value)
+		case "err":
+			fmt.Fprintln(os.Stderr, value)
+		case "raw":
+			text, err := strconv.Unquote(`"` + value + `"`)
+			check(err)
+			_, _ = os.Stdout.WriteString(text)
+		case "lines":
+			var b bytes.Buffer
+			for i := range number {
+				fmt.Fprintf(&b, "line %d\n", i+1)
+			}
+			_, _ = os.Stdout.Write(b.Bytes())
+		case "long":
+			_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), number))
+		case "wide":
+			_, _ = os.Stdout.WriteString(strings.Repeat("木", number))
+		case "flood":
+			for {
+				fmt.Println("flood flood flood flood")
+			}
+		case "env":
+			fmt.Printf("%s=%s\n", value, os.Getenv(value))
+		case "dir":
+			dir, err := os.Getwd()
+			check(err)
+			fmt.Println("dir", dir)
+		case "args":
+			fmt.Printf("%q\n", os.Args[1:])
+		case "touch":
+			// Under another name first: who sees the file finds all of it.
+			check(os.WriteFile(value+".new", []byte(strconv.Itoa(os.Getpid())), 0o600))
+			check(os.Rename(value+".new", value))
+		case "until":
+			for !exists(value) {
+				time.Sleep(time.Millisecond)
+			}
+		case "ignore":
+			signal.Ignore(syscall.Signal(number))
+		case "catch":
+			catch(strings.Split(value, ","))
+		case "spawn":
+			spawn(value, nil)
+		case "setsid":
+			spawn(value, newSession())
+		case "tree":
+			playTree(strings.Split(value, "|"))
+		case "die":
+			dieBy(syscall.Signal(number))
+		case "exit":
+			os.Exit(number)
+		case "wait":
+			time.Sleep(time.Hour)
+		default:
+			check(fmt.Errorf("unknown step %q", step))
+		}
+	}
+	os.Exit(0)
+}
+
+func spawn(steps string, attr *syscall.SysProcAttr) {
+	cmd := exec.Command(os.Args[0], strings.Split(steps, "|")...)
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = os.Stdout, os.Stderr, attr
+	check(cmd.Start())
+}
+
+func catch(words []string) {
+	number, err := strconv.Atoi(words[0])
+	check(err)
+	code, err := strconv.Atoi(words[2])
+	check(err)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.Signal(number))
+	go func() {
+		<-c
+		fmt.Println(words[1])
+		os.Exit(code)
+	}()
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "helper:", err)
+		os.Exit(99)
+	}
+}
+
+// is makes a step of a verb and a number.
+func is[N ~int](verb string, n N) string { return fmt.Sprintf("%s=%d", verb, int(n)) }
