@@ -137,7 +137,6 @@ func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, 
 		s.nested = make(map[*proto.PID]*supervisor)
 	}
 	s.nested[pid] = n
-	k.nested.Store(n)
 	return nil
 }
 

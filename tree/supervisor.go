@@ -125,6 +125,9 @@ func (s *supervisor) props() *proto.Props {
 	return proto.PropsFromProducer(func() proto.Actor { return s }, proto.WithOnInit(func(c proto.Context) {
 		s.pid = c.Self()
 		s.proc, _ = c.ActorSystem().ProcessRegistry.GetLocal(s.pid.Id)
+		if s.parent != nil { // before its own children can ask for it
+			s.parent.childOf(s.slot).nested.Store(s)
+		}
 	}))
 }
 
