@@ -259,6 +259,20 @@ func TestReplaceChild(t *testing.T) {
 	})
 }
 
+// Also one that waits for its restart, under a dynamic supervisor.
+func TestReplaceInstanceThatWaits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newPart()
+		w := start(t, tree.Spec{Template: &tree.Template{Child: tree.Child{Service: a, Policy: strategies.Policy{Delay: time.Hour}}}})
+		path, err := w.StartInstance(t.Context(), "root", nil)
+		require.NoError(t, err)
+		a.end(errBoom)
+		require.Equal(t, "#1 restarting", w.states("root"))
+		require.NoError(t, w.ReplaceChild(t.Context(), path))
+		require.Equal(t, "#1 running", w.states("root"))
+	})
+}
+
 // Instances of a dynamic supervisor.
 func TestStartInstance(t *testing.T) {
 	bubble(t, func(t *testing.T) {

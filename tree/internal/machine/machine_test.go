@@ -131,7 +131,7 @@ func TestTrace(t *testing.T) {
 
 // random drives a machine by bytes: the first few make the supervisor and its
 // children, each further one is something that happens.
-func random(data []byte) *world {
+func random(data []byte, supervisor func(Config) acting) *world {
 	next := func() int {
 		if len(data) == 0 {
 			return 0
@@ -159,7 +159,7 @@ func random(data []byte) *world {
 			kids = append(kids, kid{fmt.Sprint("c", i), spec()})
 		}
 	}
-	w := newWorld(cfg, kids...)
+	w := worldOf(supervisor(cfg), kids...)
 	w.step(Input{Kind: Begin})
 	for len(data) > 0 && w.ended == nil {
 		w.happen(next, &template, spec)
@@ -243,7 +243,7 @@ func (w *world) askAny(next func() int, template *Child, spec func() Child) {
 }
 
 func checkRandom(t require.TestingT, data []byte) {
-	w := random(data)
+	w := random(data, machineOf)
 	w.cooperate()
 	if w.ended == nil {
 		w.step(Input{Kind: Stop})
@@ -268,7 +268,10 @@ func FuzzMachine(f *testing.F) {
 		}
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { checkRandom(t, data) })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		checkRandom(t, data)
+		compare(t, data)
+	})
 }
 
 // A failure costs the same however many siblings and earlier failures there are.

@@ -17,6 +17,7 @@ var errStartFail = errors.New("start_fail")
 // queue, children do what their spec says, time goes on when nothing else does.
 type player struct {
 	root   *node
+	make   func(Config) acting
 	spec   *otp.Spec
 	now    time.Time
 	inputs []func()
@@ -33,7 +34,7 @@ type node struct {
 	path     string
 	spec     *otp.Spec
 	k        int
-	m        *Machine
+	m        acting
 	parent   *node
 	slot     *Slot
 	gen      int
@@ -69,8 +70,8 @@ type otpHold struct {
 	run   func()
 }
 
-func newPlayer(tree *otp.Spec) *player {
-	return &player{spec: tree, now: time.Unix(1_000_000, 0), latest: map[string]*otpRun{}, nodes: map[string]*node{}}
+func newPlayer(tree *otp.Spec, make func(Config) acting) *player {
+	return &player{spec: tree, make: make, now: time.Unix(1_000_000, 0), latest: map[string]*otpRun{}, nodes: map[string]*node{}}
 }
 
 func (p *player) note(kind string, fields ...any) {
@@ -204,7 +205,7 @@ func (p *player) startSup(parent *node, data *kidOf, s *Slot, gen int, where str
 }
 
 func (p *player) newNode(where string, spec *otp.Spec) *node {
-	n := &node{path: where, spec: spec, k: spec.K, m: New(config(spec))}
+	n := &node{path: where, spec: spec, k: spec.K, m: p.make(config(spec))}
 	p.note("sup_start", "path", where, "k", n.k)
 	for _, c := range spec.Children {
 		n.m.Add(c.ID, childSpec(c), &kidOf{spec: c})

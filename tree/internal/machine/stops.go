@@ -8,8 +8,20 @@ import (
 )
 
 // end begins the supervisor's own end: whatever is in progress is bounded and
-// taken over, waiting requests are refused, and all children are stopped.
+// taken over, and all children are stopped.
 func (m *Machine) end(out Outcome) {
+	cur := m.beginEnd(out)
+	switch {
+	case m.cfg.Dynamic:
+		m.endAllAtOnce()
+	case cur != nil:
+		m.bringDown(cur)
+	}
+}
+
+// beginEnd refuses what waits and ends the op in progress. It returns the child
+// that op was waiting for.
+func (m *Machine) beginEnd(out Outcome) (cur *Slot) {
 	m.phase, m.outcome = stopping, out
 	m.emit(Event{Kind: SupervisorEnding, Rule: out.Rule, Name: out.Child, End: actor.End{Err: out.Err}, Used: out.Used})
 	last := m.op
@@ -22,12 +34,7 @@ func (m *Machine) end(out Outcome) {
 			m.answer(it.req, ErrStopped)
 		}
 	}
-	switch {
-	case m.cfg.Dynamic:
-		m.endAllAtOnce()
-	case last.cur != nil:
-		m.bringDown(last.cur)
-	}
+	return last.cur
 }
 
 // bringDown sees to it that s has no incarnation; the op waits if that takes
@@ -37,7 +44,7 @@ func (m *Machine) bringDown(s *Slot) {
 	switch s.State {
 	case Waiting:
 		m.setState(s, Down)
-		if m.cfg.Dynamic {
+		if m.cfg.Dynamic && m.op.kind != opReplace {
 			m.remove(s)
 		}
 	case Ended:
@@ -217,7 +224,7 @@ func (m *Machine) kill() {
 		return
 	}
 	if m.phase < stopping {
-		m.end(Outcome{Rule: ByRequest})
+		m.beginEnd(Outcome{Rule: ByRequest})
 	}
 	o := &m.op
 	o.concurrent, o.cur, o.waiting, o.next = true, nil, 0, o.hi-o.lo

@@ -8,11 +8,20 @@ import (
 	"github.com/coppice-go/coppice/actor"
 )
 
+// acting is a Machine, or what should do the same.
+type acting interface {
+	Add(name string, spec *Child, data any) *Slot
+	Step(now time.Time, in Input) []Effect
+	Slot(name string) *Slot
+	Stopping() bool
+	serving(r *Request) bool
+}
+
 // world carries out what a machine wants done, without a single goroutine, and
 // notices what must never happen. Its children do nothing by themselves: a test,
 // or chance, decides when each is ready and when it ends.
 type world struct {
-	m      *Machine
+	m      acting
 	now    time.Time
 	living []incarnation // started and not ended, the given up ones aside
 	lost   []incarnation // given up while alive
@@ -40,8 +49,17 @@ type timer struct {
 }
 
 func newWorld(cfg Config, kids ...kid) *world {
-	w := &world{m: New(cfg), now: time.Unix(1_000_000, 0), open: map[*Request]bool{}}
-	w.m.Want = ^Mask(0)
+	return worldOf(machineOf(cfg), kids...)
+}
+
+func machineOf(cfg Config) acting {
+	m := New(cfg)
+	m.Want = ^Mask(0)
+	return m
+}
+
+func worldOf(m acting, kids ...kid) *world {
+	w := &world{m: m, now: time.Unix(1_000_000, 0), open: map[*Request]bool{}}
 	for _, k := range kids {
 		spec := k.Child
 		w.m.Add(k.name, &spec, nil)
