@@ -3,11 +3,12 @@
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
+STATES   ?= 200000
 # The fuzz targets, as package:name.
 FUZZ := ./strategies:FuzzUnmarshalText ./tree/internal/machine:FuzzMachine
 
 .DEFAULT_GOAL := help
-.PHONY: run test race lint fmt fuzz bench cover build examples ci help
+.PHONY: run test race lint fmt fuzz explore bench cover build examples ci help
 
 run: ## a living tree that is hurt and heals, about ten seconds
 	$(GO) run ./examples/quickstart
@@ -31,6 +32,9 @@ fmt: ## format the code
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for t in $(FUZZ); do \
 		echo "fuzz $$t"; $(GO) test $${t%%:*} -run='^$$' -fuzz="^$${t##*:}$$" -fuzztime=$(FUZZTIME); done
+
+explore: ## every order of what can happen in small trees: some minutes
+	$(GO) test ./tree/internal/machine -run=TestExplore -v -timeout=2h -explore=$(STATES)
 
 bench: ## figures beside suture and bare goroutines
 	cd bench && $(GO) test -run='^$$' -bench='Start|Restart' -benchtime=3x -count=3 .
