@@ -86,6 +86,14 @@ func (s *spoken) Step(now time.Time, in Input) []Effect {
 		}
 	}
 	*s.lines = append(*s.lines, slices.Sorted(maps.Values(timers))...)
+	used, _ := s.Used(now)
+	text = fmt.Sprintf("    now: %d restarts, stopping %v, busy %v", used, s.Stopping(), s.Busy())
+	s.Slots(func(k *Slot) bool {
+		text += fmt.Sprintf("; %s#%d %d since %s, restarts %d, stuck %d, ended %v %v, active %v", k.Name, k.Gen, k.State, k.Since.Format("05.000"),
+			k.Restarts, k.Stuck, k.HasEnded, k.Last, k.Active())
+		return true
+	})
+	*s.lines = append(*s.lines, text)
 	return effects
 }
 

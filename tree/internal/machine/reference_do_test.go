@@ -104,6 +104,7 @@ func (r *reference) awaitEnd(s *Slot) error {
 func (r *reference) giveUp(s *Slot) error {
 	r.put(Effect{Kind: DoAbandon, Slot: s, Gen: s.Gen})
 	r.lost = append(r.lost, lost{s, s.Gen})
+	s.Stuck = s.Gen
 	s.Last, s.HasEnded = actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}, true
 	r.emit(Event{Kind: ChildStuck, Slot: s, Gen: s.Gen, End: s.Last, Ran: r.now.Sub(s.Since)})
 	return actor.ErrStuck
@@ -255,6 +256,9 @@ func (r *reference) restart(s *Slot, delay time.Duration) {
 		}
 		failed := r.start(k)
 		if failed == nil {
+			if k.State == Running {
+				k.Restarts++
+			}
 			continue
 		}
 		if failed.Escalate {
@@ -328,6 +332,7 @@ func (r *reference) serve(q *Request) error {
 		return r.downAndForget(s, actor.ErrRemoved)
 	case q.Op == ReplaceChild:
 		s.retries.Reset()
+		s.Restarts = 0
 		if s.State == Waiting && r.cfg.Dynamic { // as terminated, but kept
 			r.enter(s, Down)
 		}
@@ -341,6 +346,7 @@ func (r *reference) serve(q *Request) error {
 		return ErrRunning
 	case q.Op == RestartChild:
 		s.retries.Reset()
+		s.Restarts = 0
 		return r.startOrForget(s, false)
 	}
 	r.forget(s)

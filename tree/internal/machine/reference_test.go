@@ -78,6 +78,24 @@ func (r *reference) Slot(name string) *Slot {
 	return nil
 }
 
+// Slots calls f for every child in start order.
+func (r *reference) Slots(f func(*Slot) bool) {
+	for _, s := range r.kids {
+		if !f(s) {
+			return
+		}
+	}
+}
+
+// Used is how many restarts are in the window that ends now.
+func (r *reference) Used(now time.Time) (int, strategies.Intensity) {
+	r.now = now
+	return r.used(), r.cfg.Intensity.WithDefaults()
+}
+
+// Busy tells whether it waits for a child.
+func (r *reference) Busy() bool { return r.phase != ended && r.cur != nil }
+
 func (r *reference) Stopping() bool          { return r.phase >= stopping }
 func (r *reference) serving(q *Request) bool { return r.req == q }
 
@@ -256,6 +274,12 @@ func (r *reference) note(s *Slot, end actor.End) {
 func (r *reference) late(s *Slot, gen int, end actor.End) {
 	if i := slices.Index(r.lost, lost{s, gen}); i >= 0 {
 		r.lost = slices.Delete(r.lost, i, i+1)
+		s.Stuck = 0
+		for _, l := range r.lost {
+			if l.slot == s {
+				s.Stuck = l.gen
+			}
+		}
 		r.emit(Event{Kind: LateEnd, Slot: s, Gen: gen, End: end})
 	}
 }

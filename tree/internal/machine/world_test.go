@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/strategies"
 )
 
 // acting is a Machine, or what should do the same.
@@ -13,7 +14,10 @@ type acting interface {
 	Add(name string, spec *Child, data any) *Slot
 	Step(now time.Time, in Input) []Effect
 	Slot(name string) *Slot
+	Slots(f func(*Slot) bool)
 	Stopping() bool
+	Busy() bool
+	Used(now time.Time) (int, strategies.Intensity)
 	serving(r *Request) bool
 }
 
