@@ -23,11 +23,11 @@ lint: ## vet, staticcheck and gofumpt, at pinned versions
 	$(GO) vet ./...
 	cd bench && $(GO) vet ./...
 	$(TOOL) staticcheck ./...
-	@out=$$($(TOOL) gofumpt -l actor bench examples internal proc strategies tree); \
+	@out=$$($(TOOL) gofumpt -l actor bench examples internal proc strategies tree treetest); \
 	if [ -n "$$out" ]; then echo "gofumpt differs:"; echo "$$out"; exit 1; fi
 
 fmt: ## format the code
-	$(TOOL) gofumpt -w actor bench examples internal proc strategies tree
+	$(TOOL) gofumpt -w actor bench examples internal proc strategies tree treetest
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for t in $(FUZZ); do \
@@ -42,7 +42,7 @@ bench: ## figures beside suture and bare goroutines
 
 cover: ## coverage by package, and cover/index.html
 	@mkdir -p cover
-	$(GO) test -shuffle=on -coverpkg=./actor,./strategies,./tree/...,./proc,./internal/... -coverprofile=cover/all.out ./...
+	$(GO) test -shuffle=on -coverpkg=./actor,./strategies,./tree/...,./treetest,./proc,./internal/... -coverprofile=cover/all.out ./...
 	$(GO) tool cover -func=cover/all.out | tail -1
 	$(GO) tool cover -html=cover/all.out -o cover/index.html
 

@@ -12,6 +12,9 @@ import (
 type Subscription struct {
 	// C is closed after the last event of the tree, or by Close.
 	C <-chan Event
+	// After is the Seq of the last event before the subscription. Later ones are
+	// delivered or counted by Dropped.
+	After uint64
 
 	c       chan Event
 	mask    machine.Mask
@@ -43,6 +46,7 @@ func (b *bus) subscribe(buffer int, mask machine.Mask) *Subscription {
 	s := &Subscription{C: c, c: c, mask: mask, bus: b}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	s.After = b.seq
 	if b.closed {
 		close(c)
 		return s

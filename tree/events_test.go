@@ -81,6 +81,7 @@ func TestSubscribe(t *testing.T) {
 		_, closed := collect(gone.C)
 		require.True(t, closed)
 
+		require.Equal(t, uint64(3), all.After)
 		a.end(errBoom)
 		list, closed := collect(all.C)
 		require.Len(t, list, 4, "what was before is not told")

@@ -232,7 +232,7 @@ func (t *Tree) call(ctx context.Context, s *supervisor, path string, r *machine.
 // waitsFor tells whether ctx is that of a child that s is waiting for to be
 // ready, directly or in a supervisor below.
 func (s *supervisor) waitsFor(ctx context.Context) bool {
-	i, ok := inside.From(ctx).(*incarnation)
+	i, ok := inside.Origin(inside.From(ctx)).(*incarnation)
 	if !ok || !i.child.announces || i.saidReady.Load() || i.child.sup.tree != s.tree {
 		return false
 	}

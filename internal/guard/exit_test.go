@@ -48,7 +48,7 @@ func TestRecoveredByTheHandler(t *testing.T) {
 func TestPanicNil(t *testing.T) {
 	require.Contains(t, play(t, func(_ actor.Context, m string) {
 		if m == "string" {
-			panic(nil) //nolint:govet // on purpose
+			panic(nil)
 		}
 	}), "Started, ready, string, panic panic called with nil argument")
 }

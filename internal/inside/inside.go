@@ -24,6 +24,17 @@ type Cell interface {
 	Tree() any
 }
 
+// Origin is the supervisor's own Cell behind one that wraps it by a method Unwrap.
+func Origin(c Cell) Cell {
+	for {
+		w, ok := c.(interface{ Unwrap() Cell })
+		if !ok {
+			return c
+		}
+		c = w.Unwrap()
+	}
+}
+
 type key struct{}
 
 // Key is the context key under which a Cell is found.

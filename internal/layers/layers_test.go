@@ -28,6 +28,7 @@ var layers = map[string][]string{
 	"strategies":            {proto},
 	"tree/internal/machine": {module + "actor", module + "strategies"},
 	"tree":                  {module + "actor", module + "strategies", module + "internal/", module + "tree/internal/machine", proto},
+	"treetest":              {module + "actor", module + "tree", module + "internal/inside", proto},
 	"proc":                  {module + "actor", "golang.org/x/sys/"},
 }
 
