@@ -76,16 +76,22 @@ func classify(err error, asked, ready bool) Class {
 		return ClassAbnormal
 	case asked:
 		return ClassShutdown
-	case !ready && errors.Is(err, ErrIgnore):
+	case !ready && errors.Is(err, ErrIgnore) && !died && !isFailure(err):
 		return ClassIgnore
 	case !ready:
 		return ClassStartFailed
 	case err == nil:
 		return ClassNormal
-	case died, isEscalate(err), !errors.Is(err, ErrShutdown):
+	case died, isFailure(err), !errors.Is(err, ErrShutdown):
 		return ClassAbnormal
 	}
 	return ClassShutdown
+}
+
+// isFailure tells whether err says so itself, whatever else it wraps.
+func isFailure(err error) bool {
+	var r *RetryAfterError
+	return isEscalate(err) || errors.As(err, &r)
 }
 
 func isEscalate(err error) bool {

@@ -13,7 +13,8 @@ var (
 	ErrShutdown = errors.New("shutdown")
 
 	// ErrIgnore, returned before Ready, says that there is nothing to run: the
-	// child counts as started and has no incarnation. OTP's ignore.
+	// child counts as started and has no incarnation. A child that does not
+	// announce itself may return it at any time. OTP's ignore.
 	ErrIgnore = errors.New("ignore")
 )
 

@@ -17,6 +17,10 @@ import (
 // for another reason by Exit. Messages sent to the child's path reach the
 // incarnation of the moment; what an incarnation has not read when it ends is
 // lost, as a mailbox is in OTP.
+//
+// A panic in a receiver middleware of the props, or in a continuation of
+// ReenterAfter, is a failure too, but its stack is not known; a runtime.Goexit
+// there is not noticed until the actor is asked to stop, and then it is stuck.
 type Actor struct{ props *proto.Props }
 
 // Props makes a child of a protoactor actor's props. Nil props are refused when
@@ -48,8 +52,11 @@ func (a *Actor) Validate() error {
 }
 
 // Exit ends the calling actor with err as its reason, which is read as if a
-// goroutine child had returned it. The actor handles no further message but
-// Stopping and Stopped. Outside a tree the actor is only stopped.
+// goroutine child had returned it. The actor handles no further message but those
+// of its stop: Stopping, Terminated of its own children, Stopped. Called more than
+// once, the first err that is not nil counts. Before ready a nil err is a failed
+// start, as Serve's return would be. Outside a tree, and in an actor that a child
+// has spawned itself, the actor is only stopped.
 func Exit(c proto.Context, err error) {
 	if h := guard.From(c); h != nil {
 		h.End(c, err)
@@ -60,8 +67,8 @@ func Exit(c proto.Context, err error) {
 
 // Context returns the context of the calling actor's incarnation: for Self,
 // Beat, SetStatus and for work that must end with it. It is cancelled, with a
-// cause, when the child is asked to stop. Outside a tree it is
-// context.Background().
+// cause, when the child is asked to stop. Outside a tree, and in an actor that a
+// child has spawned itself, it is context.Background().
 func Context(c proto.Context) context.Context {
 	if h := guard.From(c); h != nil {
 		return h.Context

@@ -140,13 +140,8 @@ func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, 
 	return nil
 }
 
-// spawn starts a message-driven incarnation. Its producer runs here.
-func (s *supervisor) spawn(c proto.Context, i *incarnation) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = actor.NewPanicError(r)
-		}
-	}()
+// spawn starts a message-driven incarnation.
+func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
 	props := guard.Props(i.child.props, &guard.Hooks{
 		Context:  i.ctx,
 		Ready:    i.Ready,
@@ -158,7 +153,7 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) (err error) {
 			s.disown(self)
 		},
 	})
-	pid, err := c.SpawnNamed(props, actorName(i))
+	pid, err := spawnNamed(c, props, actorName(i))
 	if err != nil {
 		return err
 	}
@@ -168,6 +163,24 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) (err error) {
 	s.byPID[pid] = i
 	i.pid.Store(pid)
 	return nil
+}
+
+// spawnNamed runs the props' producer, user code that may panic or end its
+// goroutine, in a goroutine of its own, and waits for it.
+func spawnNamed(c proto.Context, props *proto.Props, name string) (pid *proto.PID, err error) {
+	err = actor.ErrGoexit
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if r := recover(); r != nil {
+				err = actor.NewPanicError(r)
+			}
+		}()
+		pid, err = c.SpawnNamed(props, name)
+	}()
+	<-done
+	return pid, err
 }
 
 // disown makes protoactor forget an actor that will not end, else the

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/pprof"
 	"strconv"
@@ -123,10 +122,12 @@ func (i *incarnation) classify(err error) (end actor.End) {
 			end = actor.End{Class: actor.ClassAbnormal, Err: actor.NewPanicError(r)}
 		}
 	}()
+	if end = actor.Classify(err, i.asked.Load(), i.saidReady.Load()); i.child.announces || end.Class == actor.ClassIgnore {
+		return end
+	}
 	// A child that need not announce itself counts as ready from the beginning,
 	// but may still find that there is nothing to run.
-	ready := i.saidReady.Load() || !i.child.announces && !errors.Is(err, actor.ErrIgnore)
-	return actor.Classify(err, i.asked.Load(), ready)
+	return actor.Classify(err, i.asked.Load(), true)
 }
 
 // ask cancels the context.
@@ -233,11 +234,4 @@ func (i *incarnation) terminated() {
 	err := i.err
 	i.mu.Unlock()
 	i.end(err)
-}
-
-func asError(reason any) error {
-	if err, ok := reason.(error); ok {
-		return err
-	}
-	return &actor.PanicError{Value: reason}
 }

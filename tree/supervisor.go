@@ -178,13 +178,23 @@ func (s *supervisor) survive() {
 	}
 }
 
-// HandleFailure makes the supervisor the strategy for its actors: their failures
-// are kept by the guard, and what is left is to see them stopped.
-func (s *supervisor) HandleFailure(_ *proto.ActorSystem, sv proto.Supervisor, who *proto.PID, _ *proto.RestartStatistics, reason, _ any) {
-	if i := s.byPID[who]; i != nil {
-		i.fail(asError(reason))
+// HandleFailure makes the supervisor the strategy for its actors, for the failures
+// that pass the guard by: in a middleware of the props, or in a continuation. The
+// actor is stopped. One that failed in the middle of its stop can handle nothing
+// more.
+func (s *supervisor) HandleFailure(_ *proto.ActorSystem, sv proto.Supervisor, who *proto.PID, _ *proto.RestartStatistics, reason, message any) {
+	i := s.byPID[who]
+	if i == nil {
+		sv.StopChildren(who)
+		return
 	}
-	sv.StopChildren(who)
+	i.fail(&actor.PanicError{Value: reason, Stack: []byte("not known: protoactor has recovered from a panic in a middleware or a continuation")})
+	switch message.(type) {
+	case *proto.Stop, *proto.Terminated:
+		s.disown(who)
+	default:
+		sv.StopChildren(who)
+	}
 }
 
 func (s *supervisor) step(c proto.Context, in machine.Input) {

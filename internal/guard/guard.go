@@ -21,7 +21,7 @@ type Hooks struct {
 	Stopped  func()                        // it has ended, and its children have
 	Goexit   func(self *actor.PID)         // it can handle nothing more
 
-	exiting bool
+	ending bool // by Exit or a panic: no further message is handled
 }
 
 var extensionID = ctxext.NextContextExtensionID()
@@ -46,15 +46,21 @@ func Props(p *actor.Props, h *Hooks) *actor.Props {
 
 // End ends the actor with err.
 func (h *Hooks) End(c actor.Context, err error) {
-	h.exiting = true
+	h.ending = true
 	h.Exit(err)
 	c.Stop(c.Self())
 }
 
 func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *actor.MessageEnvelope) {
 	message := env.Message
-	if _, ok := message.(*actor.Started); ok {
+	switch message.(type) {
+	case *actor.Started:
 		c.Set(h)
+	case *actor.Stopping, *actor.Terminated, *actor.Stopped:
+	default:
+		if h.ending {
+			return
+		}
 	}
 	pprof.SetGoroutineLabels(h.Context)
 	returned := false
@@ -65,6 +71,7 @@ func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *a
 		case r != nil:
 			h.panicked(r, c, message)
 		default:
+			h.orphan(c)
 			h.Goexit(c.Self())
 		}
 	}()
@@ -75,7 +82,7 @@ func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *a
 func (h *Hooks) handled(message any) {
 	switch message.(type) {
 	case *actor.Started:
-		if !h.exiting {
+		if !h.ending {
 			h.Ready()
 		}
 	case *actor.Stopped:
@@ -86,6 +93,7 @@ func (h *Hooks) handled(message any) {
 // panicked never lets a panic out: protoactor would bring the actor back, or
 // wedge it. An actor that is not stopping already is stopped.
 func (h *Hooks) panicked(r any, c actor.ReceiverContext, message any) {
+	h.ending = true
 	h.Panicked(r, debug.Stack())
 	switch message.(type) {
 	case *actor.Stopping:
@@ -93,5 +101,14 @@ func (h *Hooks) panicked(r any, c actor.ReceiverContext, message any) {
 		h.Stopped()
 	default:
 		c.ActorSystem().Root.Stop(c.Self())
+	}
+}
+
+// orphan stops the actors that this one has started and can look after no more.
+func (h *Hooks) orphan(c actor.ReceiverContext) {
+	if parent, ok := c.(actor.Context); ok {
+		for _, pid := range parent.Children() {
+			c.ActorSystem().Root.Stop(pid)
+		}
 	}
 }
