@@ -130,7 +130,6 @@ func (m *Machine) exited(s *Slot, gen int, end actor.End) {
 	}
 	switch s.State {
 	case Starting:
-		m.disarm(s)
 		m.startEnded(s, end)
 	case Stopping:
 		m.stopped(s, end)

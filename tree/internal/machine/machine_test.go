@@ -140,7 +140,7 @@ func random(data []byte, supervisor func(Config) acting) *world {
 		data = data[1:]
 		return int(b)
 	}
-	cfg := Config{Strategy: strategies.Strategy(next() % 3), AutoShutdown: AutoShutdown(next() % 3), Dynamic: next()%4 == 0}
+	cfg := Config{Strategy: strategies.Strategy(next() % 3), AutoShutdown: AutoShutdown(next() % 3), Dynamic: next()%4 == 0, MaxChildren: next() % 5}
 	cfg.Intensity = strategies.Intensity{Max: next()%8 - 1, Within: time.Duration(next()%10+1) * time.Second}
 	spec := func() Child {
 		return Child{
@@ -198,6 +198,7 @@ func (w *world) happen(next func() int, template *Child, spec func() Child) {
 			w.endOf(*i, ends[next()%len(ends)])
 		}
 	case 5:
+		w.tooLate()
 		w.fire()
 	case 6:
 		w.now = w.now.Add(time.Duration(next()) * 10 * time.Millisecond)

@@ -30,6 +30,7 @@ type world struct {
 	living []incarnation // started and not ended, the given up ones aside
 	lost   []incarnation // given up while alive
 	timers []timer
+	stale  []timer           // cancelled, and on their way all the same
 	open   map[*Request]bool // asked and neither answered nor withdrawn
 	last   *Request
 	events []Event
@@ -201,6 +202,8 @@ func (w *world) dropTimers(s *Slot) {
 	for _, t := range w.timers {
 		if t.slot != s {
 			kept = append(kept, t)
+		} else {
+			w.stale = append(w.stale, t)
 		}
 	}
 	w.timers = kept
@@ -231,7 +234,17 @@ func (w *world) end(name string, err error) {
 
 func (w *world) endOf(i incarnation, err error) {
 	w.take(i.slot, i.gen)
-	w.step(Input{Kind: Exited, Slot: i.slot, Gen: i.gen, End: actor.Classify(err, i.asked, i.ready)})
+	ready := i.ready && err != actor.ErrIgnore // a child that does not announce itself may find so late
+	w.step(Input{Kind: Exited, Slot: i.slot, Gen: i.gen, End: actor.Classify(err, i.asked, ready)})
+}
+
+// tooLate lets the timers fire that were cancelled too late.
+func (w *world) tooLate() {
+	late := w.stale
+	w.stale = nil
+	for _, t := range late {
+		w.step(Input{Kind: TimerFired, Slot: t.slot, Token: t.token})
+	}
 }
 
 // fire lets the earliest timer fire, at its time.

@@ -1,0 +1,90 @@
+package machine
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The queue hands out in order and keeps no more than it must.
+func TestQueueMemory(t *testing.T) {
+	var q queue
+	in, out := 0, 0
+	for range 1000 {
+		for range 3 {
+			q.push(item{gen: in, slot: &Slot{}})
+			in++
+		}
+		for range 2 {
+			it, ok := q.pop()
+			require.True(t, ok)
+			require.Equal(t, out, it.gen)
+			out++
+		}
+	}
+	require.LessOrEqual(t, q.head, len(q.items)/2+1, "what is gone makes room")
+	for _, it := range q.items[:q.head] {
+		require.Nil(t, it.slot, "what is gone is let go")
+	}
+	for out < in {
+		it, ok := q.pop()
+		require.True(t, ok)
+		require.Equal(t, out, it.gen)
+		out++
+	}
+	_, ok := q.pop()
+	require.False(t, ok)
+	for _, it := range q.items[:cap(q.items)] {
+		require.Nil(t, it.slot)
+	}
+}
+
+// Children that are gone leave no holes behind for ever, and the order stays.
+func TestSlotsMemory(t *testing.T) {
+	var l slots
+	var kept []*Slot
+	for i := range 1000 {
+		s := &Slot{Name: fmt.Sprint(i)}
+		l.add(s)
+		if i%10 == 0 {
+			kept = append(kept, s)
+		}
+	}
+	for i, s := range append([]*Slot(nil), l.list...) {
+		if i%10 != 0 {
+			l.remove(s)
+			require.True(t, s.removed)
+		}
+	}
+	l.compact()
+	require.Equal(t, kept, l.list)
+	for i, s := range l.list {
+		require.Equal(t, i, s.pos)
+	}
+	for _, s := range l.list[:cap(l.list)][len(l.list):] {
+		require.Nil(t, s)
+	}
+	small := slots{}
+	small.add(&Slot{Name: "a"})
+	small.add(&Slot{Name: "b"})
+	small.remove(small.list[0])
+	small.compact()
+	require.Len(t, small.list, 2, "a hole or two do not matter")
+}
+
+// What one step has told is let go by the next, and a long tale is not kept.
+func TestEffectsMemory(t *testing.T) {
+	m := New(Config{})
+	m.out = append(m.out, Effect{Slot: &Slot{}}, Effect{Slot: &Slot{}})
+	m.Step(m.now, Input{Kind: Withdraw})
+	for _, e := range m.out[:cap(m.out)] {
+		require.Nil(t, e.Slot)
+	}
+	m.out = make([]Effect, 5000)
+	m.Step(m.now, Input{Kind: Withdraw})
+	require.Zero(t, cap(m.out))
+	m.out = make([]Effect, 10)
+	m.Step(m.now, Input{Kind: Withdraw})
+	require.Equal(t, 10, cap(m.out))
+}
