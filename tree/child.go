@@ -21,7 +21,8 @@ type child struct {
 	timer   *time.Timer // of the supervisor's goroutine
 	cur     atomic.Pointer[incarnation]
 	nested  atomic.Pointer[supervisor]
-	last    *supervisor // incarnation of a nested supervisor
+	current *supervisor // of the supervisor's goroutine: the incarnation that is one; nil: none yet
+	last    *supervisor // the last there was
 	static  bool        // of the spec, not added
 	status  atomic.Pointer[actor.Status]
 	traits
@@ -99,6 +100,7 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 		err = s.startNested(c, k, slot, gen, k.traits.spec)
 	case k.init != nil:
 		k.nested.Store(nil)
+		k.current = nil
 		i := newIncarnation(k, slot, gen)
 		k.cur.Store(i)
 		go i.run(s.ack)
@@ -127,7 +129,6 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 
 func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, gen int, spec *Spec) error {
 	n := newSupervisor(s.tree, s, k.path(), spec, k.last)
-	k.last = n
 	n.slot, n.gen = slot, gen
 	pid, err := c.SpawnNamed(n.props(), slot.Name)
 	if err != nil {
@@ -137,6 +138,7 @@ func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, 
 		s.nested = make(map[*proto.PID]*supervisor)
 	}
 	s.nested[pid] = n
+	k.current, k.last = n, n
 	return nil
 }
 
@@ -212,7 +214,7 @@ func (k *child) path() string { return k.proc.path }
 
 // stop asks the incarnation to end.
 func (k *child) stop(cause error) {
-	if n := k.nested.Load(); n != nil {
+	if n := k.current; n != nil {
 		n.post(machine.Input{Kind: machine.Stop})
 		return
 	}
@@ -225,7 +227,7 @@ func (k *child) stop(cause error) {
 
 // kill is the end of the grace.
 func (k *child) kill() {
-	if n := k.nested.Load(); n != nil {
+	if n := k.current; n != nil {
 		n.post(machine.Input{Kind: machine.Kill})
 		return
 	}

@@ -94,6 +94,7 @@ func TestSharedSystem(t *testing.T) {
 		}
 		require.NoError(t, system.Root.StopFuture(other).Wait())
 		system.Shutdown()
+		time.Sleep(time.Second) // protoactor counts dead letters in a goroutine that lives for a moment
 	})
 }
 

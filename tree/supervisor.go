@@ -125,9 +125,6 @@ func (s *supervisor) props() *proto.Props {
 	return proto.PropsFromProducer(func() proto.Actor { return s }, proto.WithOnInit(func(c proto.Context) {
 		s.pid = c.Self()
 		s.proc, _ = c.ActorSystem().ProcessRegistry.GetLocal(s.pid.Id)
-		if s.parent != nil { // before its own children can ask for it
-			s.parent.childOf(s.slot).nested.Store(s)
-		}
 	}))
 }
 
@@ -150,6 +147,9 @@ func (s *supervisor) Receive(c proto.Context) {
 	case *initialised:
 		s.initialised(c, msg)
 	case *proto.Started:
+		if s.parent != nil { // before its own children can ask for it
+			s.parent.childOf(s.slot).nested.Store(s)
+		}
 		s.step(c, machine.Input{Kind: machine.Begin})
 	case *proto.Terminated:
 		if !s.forgetting {
