@@ -37,7 +37,8 @@ explore: ## every order of what can happen in small trees: some minutes
 	$(GO) test ./tree/internal/machine -run=TestExplore -v -timeout=2h -explore=$(STATES)
 
 bench: ## figures beside suture and bare goroutines
-	cd bench && $(GO) test -run='^$$' -bench='Start|Restart' -benchtime=3x -count=3 .
+	cd bench && $(GO) test -run='^$$' -bench=BenchmarkStart -benchtime=3x -count=3 .
+	cd bench && $(GO) test -run='^$$' -bench=Restart -benchtime=2000x -count=3 .
 	cd bench && $(GO) test -run='^$$' -bench=Memory -benchtime=1x -count=1 .
 
 cover: ## coverage by package, and cover/index.html

@@ -106,15 +106,15 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 		go i.run(s.ack)
 		<-s.ack
 	default:
-		if err = k.register(); err != nil {
-			break
-		}
 		i := newIncarnation(k, slot, gen)
-		k.cur.Store(i)
 		if k.props != nil {
-			err = s.spawn(c, i)
+			if err = k.register(); err == nil {
+				k.cur.Store(i)
+				err = s.spawn(c, i)
+			}
 			break
 		}
+		k.cur.Store(i)
 		go i.run(s.ack)
 		<-s.ack
 		if !k.announces {

@@ -19,6 +19,7 @@ type process struct {
 
 	mu       sync.Mutex
 	pid      *proto.PID
+	gone     bool // for good
 	child    *child
 	watchers []*proto.PID
 }
@@ -27,12 +28,13 @@ var _ proto.Process = (*process)(nil)
 
 func (k *child) system() *proto.ActorSystem { return k.sup.tree.system }
 
-// register makes the address known, once.
+// register makes the address known, once: of an actor when it is first started,
+// and of any other child when somebody asks for it, which few do.
 func (k *child) register() error {
 	p := &k.proc
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pid != nil {
+	if p.pid != nil || p.gone {
 		return nil
 	}
 	p.child = k
@@ -49,7 +51,7 @@ func (k *child) unregister() {
 	p := &k.proc
 	p.mu.Lock()
 	pid, watchers := p.pid, p.watchers
-	p.pid, p.watchers = nil, nil
+	p.pid, p.watchers, p.gone = nil, nil, true
 	p.mu.Unlock()
 	if pid == nil {
 		return

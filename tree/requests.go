@@ -166,16 +166,17 @@ func (t *Tree) WhichChildren(ctx context.Context, sup string) ([]ChildState, err
 // PID returns the address of the child at path in the tree's actor system. It
 // stays the same through restarts; messages reach an actor's incarnation of the
 // moment. Watching it tells when the child is gone for good. nil: there is no
-// such child, or it has never been started.
+// such child, or it has never been started. A child that is no actor has an
+// address from the first time it is asked for here.
 func (t *Tree) PID(path string) *proto.PID {
 	if s, err := t.supervisor(path); err == nil {
 		return s.pid
 	}
-	_, slot, _ := t.lookup(path)
-	if slot == nil {
+	k, _, _ := t.lookup(path)
+	if k == nil || k.cur.Load() == nil || k.supervises() || k.register() != nil {
 		return nil
 	}
-	p := &slot.Data.(*child).proc
+	p := &k.proc
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pid
