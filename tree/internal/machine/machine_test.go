@@ -206,7 +206,7 @@ func (w *world) happen(next func() int, template *Child, spec func() Child) {
 		w.askAny(next, template, spec)
 	case 9:
 		if i := pick(); i != nil && i.ready {
-			w.step(Input{Kind: Unhealthy, Slot: i.slot, Gen: i.gen, End: actor.End{Err: actor.ErrNoHeartbeat}})
+			w.step(Input{Kind: Unhealthy, Slot: i.slot, Gen: i.gen - next()%2, End: actor.End{Err: actor.ErrNoHeartbeat}})
 		}
 	case 10:
 		// What was given up ends late, or tells things that are not true any more.

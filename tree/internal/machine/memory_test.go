@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coppice-go/coppice/strategies"
 )
 
 // The queue hands out in order and keeps no more than it must.
@@ -87,4 +89,17 @@ func TestEffectsMemory(t *testing.T) {
 	m.out = make([]Effect, 10)
 	m.Step(m.now, Input{Kind: Withdraw})
 	require.Equal(t, 10, cap(m.out))
+}
+
+// A dynamic supervisor whose instances come and go does not grow.
+func TestInstancesMemory(t *testing.T) {
+	w := newWorld(Config{Dynamic: true})
+	w.step(Input{Kind: Begin})
+	for i := range 1000 {
+		w.ask(&Request{Op: StartInstance, Name: fmt.Sprint(i), Child: &Child{Restart: strategies.Temporary}})
+		w.ready(fmt.Sprint(i))
+		w.end(fmt.Sprint(i), nil)
+	}
+	require.Empty(t, w.wrong)
+	require.Less(t, len(w.m.(*Machine).kids.list), 64)
 }
