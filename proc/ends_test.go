@@ -1,6 +1,7 @@
 package proc_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,7 +24,7 @@ func TestExitCode(t *testing.T) {
 	require.Positive(t, e.PID)
 	require.False(t, e.BeforeReady)
 	require.ElementsMatch(t, []string{"working", "disk full", ""}, e.LastLines)
-	require.Regexp(t, `^proc\.test(\.exe)?: exit code 3: disk full$`, e.Error())
+	require.Equal(t, filepath.Base(e.Path)+": exit code 3: disk full", e.Error())
 }
 
 func TestLastLinesAreTheLastAndCut(t *testing.T) {

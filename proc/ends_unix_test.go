@@ -3,6 +3,7 @@
 package proc_test
 
 import (
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -19,12 +20,12 @@ func TestEndBySignal(t *testing.T) {
 	e := serve(t, helper(t, is("die", syscall.SIGKILL))).exited()
 	require.Equal(t, syscall.SIGKILL, e.Signal)
 	require.Equal(t, -1, e.Code)
-	require.Equal(t, "proc.test: signal: killed", e.Error())
+	require.Equal(t, filepath.Base(e.Path)+": signal: killed", e.Error())
 
 	e = serve(t, helper(t, "exit=137")).exited()
 	require.Zero(t, e.Signal)
 	require.Equal(t, 137, e.Code)
-	require.Equal(t, "proc.test: exit code 137", e.Error())
+	require.Equal(t, filepath.Base(e.Path)+": exit code 137", e.Error())
 }
 
 func TestASignalIsNoExpectedCode(t *testing.T) {
