@@ -4,11 +4,12 @@ GO    ?= go
 TOOL  := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
 STATES   ?= 200000
+MUTANTS  ?= 1
 # The fuzz targets, as package:name.
 FUZZ := ./strategies:FuzzUnmarshalText ./tree/internal/machine:FuzzMachine
 
 .DEFAULT_GOAL := help
-.PHONY: run test race lint fmt fuzz explore bench cover build examples ci help
+.PHONY: run test race lint fmt fuzz explore mutate bench cover build examples ci help
 
 run: ## a living tree that is hurt and heals, about ten seconds
 	$(GO) run ./examples/quickstart
@@ -35,6 +36,9 @@ fuzz: ## every fuzz target for FUZZTIME
 
 explore: ## every order of what can happen in small trees: some minutes
 	$(GO) test ./tree/internal/machine -run=TestExplore -v -timeout=2h -explore=$(STATES)
+
+mutate: ## break the semantics in every small way; what do the tests not notice? An hour, or MUTANTS=n: every n-th
+	$(GO) run ./internal/mutate -every $(MUTANTS)
 
 bench: ## figures beside suture and bare goroutines
 	cd bench && $(GO) test -run='^$$' -bench=BenchmarkStart -benchtime=3x -count=3 .
