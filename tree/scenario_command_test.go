@@ -136,20 +136,14 @@ func (p *play) request(ctx context.Context, text, verb string, args []string) er
 	case "start-child":
 		return p.startChild(ctx, text, args)
 	case "start-instance":
-		p.ask(ctx, text, "", "", func(ctx context.Context, t *tree.Tree) (string, error) {
-			path, err := t.StartInstance(ctx, args[0], args[1:])
-			if path == "" {
-				path = "not kept"
-			}
-			return path, err
-		})
+		p.startInstance(ctx, text, args)
 	case "which":
-		p.ask(ctx, text, "", "", func(ctx context.Context, t *tree.Tree) (string, error) {
+		p.ask(ctx, text, "which children", args[0], func(ctx context.Context, t *tree.Tree) (string, error) {
 			list, err := t.WhichChildren(ctx, args[0])
 			return which(list), err
 		})
 	case "count":
-		p.ask(ctx, text, "", "", func(ctx context.Context, t *tree.Tree) (string, error) {
+		p.ask(ctx, text, "count children", args[0], func(ctx context.Context, t *tree.Tree) (string, error) {
 			c, err := t.CountChildren(ctx, args[0])
 			return fmt.Sprintf("%d specs, %d active, %d supervisors, %d workers", c.Specs, c.Active, c.Supervisors, c.Workers), err
 		})
@@ -176,6 +170,16 @@ func (p *play) startChild(ctx context.Context, text string, args []string) error
 		return "", t.StartChild(ctx, args[0], b.Child)
 	})
 	return nil
+}
+
+func (p *play) startInstance(ctx context.Context, text string, args []string) {
+	p.ask(ctx, text, "start instance", "", func(ctx context.Context, t *tree.Tree) (string, error) {
+		path, err := t.StartInstance(ctx, args[0], args[1:])
+		if path == "" {
+			path = "not kept"
+		}
+		return path, err
+	})
 }
 
 // as makes a child ask, with its own context.

@@ -110,7 +110,7 @@ func (p *play) ask(ctx context.Context, command, op, path string, f func(context
 		} else if result == "" {
 			result = "ok"
 		} else {
-			like = nil
+			like.Path = result // an instance
 		}
 		p.noteLike(like, "answer to %s: %s", command, result)
 	}()
@@ -169,6 +169,7 @@ func (p *play) tell(since time.Time) []string {
 	})
 	var lines []string
 	add := func(at time.Time, text string) {
+		text = strings.ReplaceAll(text, "\n", "; ") // joined errors
 		if at.After(since) {
 			text = fmt.Sprintf("+%v %s", at.Sub(p.began), text)
 		}
