@@ -21,6 +21,13 @@ func (p *play) command(text string) ([]string, error) {
 	var err error
 	var shown []string
 	switch verb {
+	case "start", "advance", "snapshot", "events", "stop":
+	default:
+		if len(args) == 0 {
+			return nil, fmt.Errorf("%s: of whom?", verb)
+		}
+	}
+	switch verb {
 	case "start":
 		p.start()
 	case "advance":
@@ -35,9 +42,6 @@ func (p *play) command(text string) ([]string, error) {
 	case "snapshot", "events":
 		shown, err = p.show(verb)
 	default:
-		if len(args) == 0 && verb != "stop" {
-			return nil, fmt.Errorf("%s: of whom?", verb)
-		}
 		if known, e := p.steer(verb, args); known {
 			err = e
 		} else {

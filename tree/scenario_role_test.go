@@ -79,8 +79,13 @@ func (r *role) stop(p *play, run *run) error {
 	p.mu.Unlock()
 	if hangs {
 		<-run.release
-	} else {
-		time.Sleep(r.stopsIn)
+	} else if r.stopsIn > 0 {
+		timer := time.NewTimer(r.stopsIn)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-run.release: // all is over
+		}
 	}
 	p.mu.Lock()
 	end := run.end

@@ -31,7 +31,7 @@ func TestScenarios(t *testing.T) {
 			require.NoError(t, err)
 			s, err := readScenario(file, string(text))
 			require.NoError(t, err)
-			bubble(t, func(t *testing.T) { s.play(t) })
+			bubble(t, func(t *testing.T) { require.NoError(t, s.play()) })
 			if *rewrite {
 				if now := s.text(); now != string(text) && !t.Failed() {
 					require.NoError(t, os.WriteFile(file, []byte(now), 0o644))
@@ -115,7 +115,7 @@ func readScenario(file, text string) (*scenario, error) {
 }
 
 // play carries the commands out, each on the last tree before it.
-func (s *scenario) play(t *testing.T) {
+func (s *scenario) play() error {
 	var p *play
 	defer func() { p.finish() }()
 	for _, part := range s.parts {
@@ -124,17 +124,18 @@ func (s *scenario) play(t *testing.T) {
 			p.finish()
 			spec, err := readTree(part.text[1:])
 			if err != nil {
-				t.Fatal(s.errorf(part.line+1+err.line, "%v", err.err))
+				return s.errorf(part.line+1+err.line, "%v", err.err)
 			}
 			p = newPlay(spec)
 		case part.command != "":
 			got, err := p.command(part.command)
 			if err != nil {
-				t.Fatal(s.errorf(part.line, "%v", err))
+				return s.errorf(part.line, "%v", err)
 			}
 			part.got = got
 		}
 	}
+	return nil
 }
 
 // text is the file with what has happened in place of what should.
