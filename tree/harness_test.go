@@ -214,8 +214,11 @@ func label(e tree.Event) string {
 	return s
 }
 
-func line(e tree.Event) string {
-	s := label(e) + ": " + e.Kind.String()
+func line(e tree.Event) string { return label(e) + ": " + what(e) }
+
+// what is the event without who it is about.
+func what(e tree.Event) string {
+	s := e.Kind.String()
 	switch e.Kind {
 	case tree.ChildEnded, tree.LateEnd:
 		s += ", " + e.Class.String()
