@@ -200,7 +200,9 @@ func (s *supervisor) abandon(slot *machine.Slot) {
 		return
 	}
 	brutal := k.spec.Shutdown == Brutal
-	s.tree.stuck.add(i, k.spec.OnStuck == StuckHold && !brutal)
+	if !s.tree.stuck.add(i, k.spec.OnStuck == StuckHold && !brutal, !brutal) && !brutal {
+		i.tellLate()
+	}
 	if pid := i.pid.Load(); pid != nil {
 		i.disowned = true
 		s.disown(pid)

@@ -43,6 +43,7 @@ type incarnation struct {
 	force  bool
 	dog    *time.Timer
 	err    error // of an actor: why it ends
+	how    actor.End
 
 	made   *Spec       // of an Init
 	gaveUp atomic.Bool // likewise
@@ -94,18 +95,20 @@ func (i *incarnation) run(ack chan<- struct{}) {
 
 // end tells the supervisor, once, as the last thing of the incarnation.
 func (i *incarnation) end(err error) {
+	end := i.classify(err)
+	i.mu.Lock()
 	if i.over.Swap(true) {
+		i.mu.Unlock()
 		return
 	}
-	i.mu.Lock()
+	i.how = end
 	if i.dog != nil {
 		i.dog.Stop()
 	}
 	i.mu.Unlock()
-	end := i.classify(err)
 	i.cancel(&actor.StopCause{Reason: actor.ErrEnded, Path: i.Path()})
 	s := i.child.sup
-	s.tree.stuck.remove(i)
+	s.tree.stuck.remove(i, i.tellLate)
 	switch {
 	case i.gaveUp.Load():
 	case i.made != nil:
@@ -113,6 +116,17 @@ func (i *incarnation) end(err error) {
 	default:
 		s.post(machine.Input{Kind: machine.Exited, Slot: i.slot, Gen: i.gen, End: end})
 	}
+}
+
+// tellLate tells the end of an incarnation that was told to be stuck. Its
+// supervisor may have ended long ago.
+func (i *incarnation) tellLate() {
+	i.mu.Lock()
+	end := i.how
+	i.mu.Unlock()
+	i.child.sup.tree.bus.publish(Event{
+		Kind: LateEnd, Path: i.Path(), Incarnation: i.gen, Class: end.Class, Err: end.Err, Restart: i.child.spec.Restart,
+	})
 }
 
 // classify reads err, whose methods are user code and may panic.

@@ -75,6 +75,6 @@ func (s *supervisor) initialised(c proto.Context, m *initialised) {
 // end at once.
 func (s *supervisor) abandonInit(i *incarnation) {
 	i.gaveUp.Store(true)
-	s.tree.stuck.add(i, i.child.spec.OnStuck == StuckHold)
+	s.tree.stuck.add(i, i.child.spec.OnStuck == StuckHold, false)
 	s.feed(machine.Input{Kind: machine.Exited, Slot: i.slot, Gen: i.gen, End: actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}})
 }

@@ -65,7 +65,6 @@ func (t *Tree) makeReport() Report {
 	if began := t.began.Load(); began != 0 {
 		r.Took = time.Since(time.Unix(0, began))
 	}
-	t.stuck.wait(lastWait)
 	left := t.stuck.all()
 	if len(left) == 0 {
 		return r
@@ -109,6 +108,7 @@ type stuckList struct {
 	since map[*incarnation]time.Time
 	held  map[string]int // paths under StuckHold
 	hold  map[*incarnation]bool
+	told  map[*incarnation]bool
 	empty chan struct{} // closed by the removal of the last, if somebody waits
 }
 
@@ -130,29 +130,41 @@ func (l *stuckList) wait(d time.Duration) {
 	}
 }
 
-func (l *stuckList) add(i *incarnation, hold bool) {
+// add lists i, and returns false if it has ended meanwhile. told is whether an event
+// says that it is stuck.
+func (l *stuckList) add(i *incarnation, hold, told bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if i.over.Load() {
-		return
+		return false
 	}
 	if l.since == nil {
-		l.since, l.held, l.hold = map[*incarnation]time.Time{}, map[string]int{}, map[*incarnation]bool{}
+		l.since, l.held = map[*incarnation]time.Time{}, map[string]int{}
+		l.hold, l.told = map[*incarnation]bool{}, map[*incarnation]bool{}
 	}
 	l.since[i] = time.Now()
+	if told {
+		l.told[i] = true
+	}
 	if hold {
 		l.hold[i] = true
 		l.held[i.Path()]++
 	}
+	return true
 }
 
-// remove is called by every incarnation at its end, after over is set.
-func (l *stuckList) remove(i *incarnation) {
+// remove is called by every incarnation at its end, after over is set. If i was
+// told to be stuck, it calls tell before anybody can miss i in the list.
+func (l *stuckList) remove(i *incarnation, tell func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := l.since[i]; !ok {
 		return
 	}
+	if l.told[i] {
+		tell()
+	}
+	delete(l.told, i)
 	delete(l.since, i)
 	if len(l.since) == 0 && l.empty != nil {
 		close(l.empty)

@@ -109,7 +109,8 @@ func (t *Template) service(sup string, arg any) (svc actor.Service, err error) {
 // spec, so that RestartChild can start it again; a temporary child and an
 // instance are forgotten. It returns when the child has ended, and nil if it was
 // not running. It does not count as a failure. If the child is stuck the error
-// matches ErrStuck. OTP's terminate_child.
+// matches ErrStuck; one that is stuck below a supervisor which was terminated is
+// told by an event and in the Report. OTP's terminate_child.
 func (t *Tree) TerminateChild(ctx context.Context, path string) error {
 	return t.ask(ctx, machine.TerminateChild, path)
 }

@@ -392,3 +392,15 @@ func TestSemantics20RequestCancelsDelay(t *testing.T) {
 		})
 	}
 }
+
+// A normal end can be one too many as well, and then there is no error to name.
+func TestSemantics19NormalEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newPart()
+		w := start(t, tree.Spec{Intensity: none, Children: kids(a)})
+		a.end(nil)
+		err := w.ended()
+		require.ErrorIs(t, err, tree.ErrGaveUp)
+		require.EqualError(t, err, "root gave up (more restarts than 0 in 1s): root/a has ended")
+	})
+}

@@ -275,7 +275,7 @@ func TestStuckActor(t *testing.T) {
 		w.act("root/b", func(proto.Context) { hangs(gate) })
 		report, err := w.Stop(t.Context())
 		require.ErrorIs(t, err, tree.ErrStuck)
-		require.Equal(t, time.Second, report.Took)
+		require.Equal(t, 1200*time.Millisecond, report.Took)
 		require.Len(t, report.Stuck, 2)
 		for i, s := range report.Stuck {
 			require.Equal(t, "root/b", s.Path)

@@ -293,6 +293,7 @@ func (t *Tree) force() {
 
 // finish is the end of the root.
 func (t *Tree) finish() {
+	t.stuck.wait(lastWait)
 	t.bus.close()
 	t.drain()
 	t.stopMu.Lock()
@@ -322,7 +323,7 @@ type GaveUpError struct {
 	Rule      Rule
 	Used      int // restarts counted
 	Intensity strategies.Intensity
-	Err       error // the last failure
+	Err       error // the last failure; nil if the last end was a normal one
 }
 
 // ErrGaveUp matches every *GaveUpError.
@@ -333,11 +334,19 @@ func (e *GaveUpError) Error() string {
 	if e.Rule == RuleIntensity {
 		why = "more restarts than " + e.Intensity.String()
 	}
+	if e.Err == nil {
+		return fmt.Sprintf("%s gave up (%s): %s has ended", e.Path, why, e.Child)
+	}
 	return fmt.Sprintf("%s gave up (%s): %s: %v", e.Path, why, e.Child, e.Err)
 }
 
 // Unwrap makes both ErrGaveUp and the last failure found.
-func (e *GaveUpError) Unwrap() []error { return []error{ErrGaveUp, e.Err} }
+func (e *GaveUpError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrGaveUp}
+	}
+	return []error{ErrGaveUp, e.Err}
+}
 
 // StartError says which child did not start.
 type StartError struct {

@@ -125,7 +125,7 @@ func (m *Machine) handle(it item) {
 // exited is the end of an incarnation, asked for or not, on time or not.
 func (m *Machine) exited(s *Slot, gen int, end actor.End) {
 	if gen != s.Gen || !s.Active() {
-		m.lateEnd(s, gen, end)
+		m.lateEnd(s, gen)
 		return
 	}
 	switch s.State {

@@ -28,7 +28,9 @@ func (r *reference) start(s *Slot) (failed *actor.End) {
 		r.emit(Event{Kind: ChildStarted, Slot: s, Gen: s.Gen})
 		return nil
 	case in.Kind == TimerFired:
+		r.late = s
 		r.stopping(s, actor.ErrUnhealthy, r.grace(s))
+		r.late = nil
 		in.End = actor.End{Class: actor.ClassStartFailed, Err: actor.ErrStartTimeout}
 	}
 	r.enter(s, Down)
@@ -102,11 +104,11 @@ func (r *reference) awaitEnd(s *Slot) error {
 }
 
 func (r *reference) giveUp(s *Slot) error {
+	s.Last, s.HasEnded = actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}, true
+	r.emit(Event{Kind: ChildStuck, Slot: s, Gen: s.Gen, End: s.Last, Ran: r.now.Sub(s.Since)})
 	r.put(Effect{Kind: DoAbandon, Slot: s, Gen: s.Gen})
 	r.lost = append(r.lost, lost{s, s.Gen})
 	s.Stuck = s.Gen
-	s.Last, s.HasEnded = actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}, true
-	r.emit(Event{Kind: ChildStuck, Slot: s, Gen: s.Gen, End: s.Last, Ran: r.now.Sub(s.Since)})
 	return actor.ErrStuck
 }
 

@@ -23,6 +23,7 @@ type reference struct {
 	token  uint64
 	req    *Request // being carried out
 	cur    *Slot    // whose start or end is waited for
+	late   *Slot    // being stopped because it was not ready in time
 	lost   []lost
 	common uint64 // token of the common timer
 	now    time.Time
@@ -110,7 +111,7 @@ type ending struct {
 
 func (r *reference) life() {
 	end := r.untilEnding()
-	r.phase = stopping
+	r.phase, r.late = stopping, nil
 	r.emit(Event{Kind: SupervisorEnding, Rule: end.out.Rule, Name: end.out.Child, End: actor.End{Err: end.out.Err}, Used: end.out.Used})
 	if r.req != nil {
 		r.answer(r.req, ErrStopped)
@@ -216,7 +217,7 @@ func (r *reference) anyTime(in Input) bool {
 		}
 	case Exited:
 		if in.Gen != s.Gen || !s.Active() {
-			r.late(s, in.Gen, in.End)
+			r.lateEnd(s, in.Gen)
 			return true
 		}
 		if s.State != Running {
@@ -264,6 +265,9 @@ func (r *reference) disarm(s *Slot) {
 
 func (r *reference) note(s *Slot, end actor.End) {
 	r.enter(s, s.State)
+	if s == r.late {
+		return // its end is the failure of its start
+	}
 	s.Last, s.HasEnded, s.ran = end, true, 0
 	if s.isReady {
 		s.ran = r.now.Sub(s.Started)
@@ -271,7 +275,7 @@ func (r *reference) note(s *Slot, end actor.End) {
 	r.emit(Event{Kind: ChildEnded, Slot: s, Gen: s.Gen, End: end, Ran: s.ran})
 }
 
-func (r *reference) late(s *Slot, gen int, end actor.End) {
+func (r *reference) lateEnd(s *Slot, gen int) {
 	if i := slices.Index(r.lost, lost{s, gen}); i >= 0 {
 		r.lost = slices.Delete(r.lost, i, i+1)
 		s.Stuck = 0
@@ -280,7 +284,6 @@ func (r *reference) late(s *Slot, gen int, end actor.End) {
 				s.Stuck = l.gen
 			}
 		}
-		r.emit(Event{Kind: LateEnd, Slot: s, Gen: gen, End: end})
 	}
 }
 
@@ -310,5 +313,7 @@ func (r *reference) answer(q *Request, err error) {
 		a.Gen = a.Slot.Gen
 	}
 	r.put(Effect{Kind: DoAnswer, Answer: a})
-	r.emit(Event{Kind: RequestDone, Op: q.Op, Name: q.Name, End: actor.End{Err: err}})
+	if q.Op != WhichChildren {
+		r.emit(Event{Kind: RequestDone, Op: q.Op, Name: q.Name, End: actor.End{Err: err}})
+	}
 }

@@ -19,7 +19,9 @@ func (m *Machine) answer(r *Request, err error) {
 		a.Gen = a.Slot.Gen
 	}
 	m.put(Effect{Kind: DoAnswer, Answer: a})
-	m.emit(Event{Kind: RequestDone, Op: r.Op, Name: r.Name, End: actor.End{Err: err}})
+	if r.Op != WhichChildren { // which changes nothing
+		m.emit(Event{Kind: RequestDone, Op: r.Op, Name: r.Name, End: actor.End{Err: err}})
+	}
 }
 
 // serve takes a request whose turn has come.

@@ -106,10 +106,12 @@ func (m *Machine) graceOverFor(s *Slot) {
 		m.killSlot(s)
 		return
 	}
+	end := actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}
+	m.emit(Event{Kind: ChildStuck, Slot: s, Gen: s.Gen, End: end, Ran: m.now.Sub(s.Since)})
 	m.put(Effect{Kind: DoAbandon, Slot: s, Gen: s.Gen})
 	s.Stuck = s.Gen
 	m.lost = append(m.lost, lost{s, s.Gen})
-	m.stopped(s, actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck})
+	m.stopped(s, end)
 }
 
 // lost is an incarnation that was given up while alive.
@@ -119,8 +121,8 @@ type lost struct {
 }
 
 // lateEnd is the end of an incarnation that is not the child's any more. One that
-// was given up is told; any other had been told before.
-func (m *Machine) lateEnd(s *Slot, gen int, end actor.End) {
+// was given up is no longer stuck; any other had been told before.
+func (m *Machine) lateEnd(s *Slot, gen int) {
 	i := slices.Index(m.lost, lost{s, gen})
 	if i < 0 {
 		return
@@ -132,7 +134,6 @@ func (m *Machine) lateEnd(s *Slot, gen int, end actor.End) {
 			s.Stuck = l.gen
 		}
 	}
-	m.emit(Event{Kind: LateEnd, Slot: s, Gen: gen, End: end})
 }
 
 // stopped is the end of an incarnation that was asked to stop, or its being
@@ -143,19 +144,20 @@ func (m *Machine) stopped(s *Slot, end actor.End) {
 	} else {
 		m.op.cur = nil
 	}
-	if s.Stuck == s.Gen {
+	startTimedOut := s.failing != nil && m.op.kind != opUnhealthy
+	switch {
+	case s.Stuck == s.Gen:
 		s.Last, s.HasEnded = end, true
-		m.emit(Event{Kind: ChildStuck, Slot: s, Gen: s.Gen, End: end, Ran: m.now.Sub(s.Since)})
 		if m.op.kind == opTerminate {
 			m.op.err = actor.ErrStuck
 		}
-	} else {
+	case !startTimedOut: // else its end is the failure of its start
 		m.noteEnd(s, end)
 	}
 	switch {
-	case s.failing != nil && m.op.kind == opUnhealthy:
+	case s.failing != nil && !startTimedOut:
 		m.setState(s, Down)
-	case s.failing != nil:
+	case startTimedOut:
 		m.startFailed(s, actor.End{Class: actor.ClassStartFailed, Err: s.failing})
 	default:
 		m.settle(s, end)
