@@ -194,7 +194,7 @@ func TestFailures(t *testing.T) {
 		"life":           {spec(a), func(tt *treetest.Tree) { tt.RequireLife("+b") }, "treetest: who came and went:\n  +a\nis not what was expected:\n  +b"},
 		"order":          {spec(a), func(tt *treetest.Tree) { tt.RequireOrder(treetest.Started("root/a"), treetest.Ended("root/a")) }, "treetest: no end of root/a after start of root/a"},
 		"none":           {spec(a), func(tt *treetest.Tree) { tt.RequireNone(treetest.Started("root/a").Incarnation(1)) }, "treetest: start of root/a #1 was not expected"},
-		"does not stop":  {spec(deaf), func(*treetest.Tree) {}, "treetest: root did not stop: stopped in 1s\nstill running: root/a, incarnation 1"},
+		"does not stop":  {spec(deaf), func(*treetest.Tree) {}, "treetest: root did not stop: stopped in 1.2s\nstill running: root/a, incarnation 1"},
 		"does not fail":  {spec(deaf), func(tt *treetest.Tree) { tt.Fail("root/a", errBoom) }, "treetest: fail root/a: it does not end"},
 		"does not match": {spec(a), func(tt *treetest.Tree) { tt.Wait(treetest.Failed("root/a", errBoom), time.Second) }, "treetest: no failure of root/a (boom) within 1s"},
 	} {
