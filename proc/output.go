@@ -167,14 +167,26 @@ func (s *splitter) feed(b []byte, emit func([]byte)) {
 func (s *splitter) take(b []byte, emit func([]byte)) {
 	for len(s.rest)+len(b) > maxLine {
 		n := maxLine - len(s.rest)
-		for n > 0 && maxLine-n-len(s.rest) < utf8.UTFMax && !utf8.RuneStart(b[n]) {
-			n-- // not in the middle of a character
-		}
-		line := append(append(s.rest, b[:n]...), " …"...)
-		s.rest, b = s.rest[:0], b[n:] // first: emit may not return
+		s.rest, b = append(s.rest, b[:n]...), b[n:]
+		k := lastCut(s.rest, b[0])
+		line := append(bytes.Clone(s.rest[:k]), " …"...)
+		s.rest = append(s.rest[:0], s.rest[k:]...) // first: emit may not return
 		emit(line)
 	}
 	s.rest = append(s.rest, b...)
+}
+
+// lastCut is where line, which goes on with next, can be cut between characters.
+func lastCut(line []byte, next byte) int {
+	if utf8.RuneStart(next) {
+		return len(line)
+	}
+	for i := range utf8.UTFMax - 1 {
+		if k := len(line) - 1 - i; utf8.RuneStart(line[k]) {
+			return k
+		}
+	}
+	return len(line) // not UTF-8
 }
 
 func (s *splitter) end(emit func([]byte)) {

@@ -100,7 +100,7 @@ func TestLongLineIsNotCutInACharacter(t *testing.T) {
 	got := logged(t, "raw=a", is("wide", size))
 	require.Len(t, got, 3)
 	text := strings.ReplaceAll(strings.Join(got, ""), " …", "")
-	require.Equal(t, "a"+strings.Repeat("木", size), text)
+	require.True(t, text == "a"+strings.Repeat("木", size))
 	require.True(t, utf8.ValidString(text))
 }
 

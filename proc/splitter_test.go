@@ -1,0 +1,49 @@
+package proc
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// However the stream is read, the lines are cut between characters and nothing is lost.
+func TestSplitterCutsBetweenCharacters(t *testing.T) {
+	for _, start := range []string{"", "a", "ab", "é", "𝄞"} {
+		for _, size := range []int{1, 2, 3, 1000, 16 << 10, 1 << 20} {
+			text := start + strings.Repeat("木", 50_000)
+			var s splitter
+			var got strings.Builder
+			take := func(line []byte) {
+				piece := strings.TrimSuffix(string(line), " …")
+				require.LessOrEqual(t, len(piece), maxLine)
+				require.True(t, utf8.ValidString(piece), "%q, read by %d", start, size)
+				got.WriteString(piece)
+			}
+			for rest := []byte(text); len(rest) > 0; {
+				n := min(size, len(rest))
+				s.feed(rest[:n], take)
+				rest = rest[n:]
+			}
+			s.flush(take)
+			require.True(t, text == got.String(), "%q, read by %d", start, size)
+		}
+	}
+}
+
+// What is not UTF-8 is cut where the line is full.
+func TestSplitterCutsBytes(t *testing.T) {
+	var s splitter
+	sum := 0
+	take := func(line []byte) {
+		line = []byte(strings.TrimSuffix(string(line), " …"))
+		require.LessOrEqual(t, len(line), maxLine)
+		sum += len(line)
+	}
+	for range 300 {
+		s.feed([]byte(strings.Repeat("\x80", 999)), take)
+	}
+	s.flush(take)
+	require.Equal(t, 300*999, sum)
+}
