@@ -126,7 +126,7 @@ func TestNothingIsLeftForTheNextIncarnation(t *testing.T) {
 				echo up; exec sleep 1000
 			fi
 			: >"$FIRST"
-			(trap "" TERM; : >"$OLD"; echo up; exec sleep 1000) &
+			(trap "" TERM; echo up; : >"$OLD"; exec sleep 1000) &
 			while ! test -e "$OLD"; do sleep 0.01; done
 			echo $! >"$OLD"; exit 1`},
 		Env: []string{"FIRST=" + first, "OLD=" + old},
