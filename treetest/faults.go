@@ -16,6 +16,7 @@ import (
 type faults struct {
 	mu       sync.Mutex
 	runs     map[string]*run // the last one, by path
+	began    chan struct{}   // closed when there is another
 	refusing []*run
 	plan     map[string]*plan
 }
@@ -27,7 +28,16 @@ type plan struct {
 	delay time.Duration
 }
 
-func (f *faults) init() { f.runs, f.plan = map[string]*run{}, map[string]*plan{} }
+func (f *faults) init() {
+	f.runs, f.plan, f.began = map[string]*run{}, map[string]*plan{}, make(chan struct{})
+}
+
+// run is the last run of the child at path, or nil, and what tells of another one.
+func (f *faults) run(path string) (*run, <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.runs[path], f.began
+}
 
 // run is an incarnation that can be hurt.
 type run struct {
@@ -59,6 +69,8 @@ func (f *faults) next(ctx context.Context, isActor bool) (r *run, fail error) {
 		r.delay = p.delay
 	}
 	f.runs[r.Path()] = r
+	close(f.began)
+	f.began = make(chan struct{})
 	return r, nil
 }
 

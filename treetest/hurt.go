@@ -74,23 +74,35 @@ func (tt *Tree) await(otherwise string, ok func(tree.Event) bool) {
 	}
 }
 
-// running finds what can be hurt, or ends the test.
+// running finds what can be hurt, or ends the test. An incarnation that has been
+// started may still be on its way into Serve: it is waited for.
 func (tt *Tree) running(what, path string) *run {
 	tt.t.Helper()
-	n, err := tt.Find(tt.t.Context(), path)
-	switch {
-	case err != nil:
-		tt.t.Fatalf("treetest: %s %s: %v", what, path, err)
-	case n.Kind == "supervisor":
-		tt.t.Fatalf("treetest: %s %s: it is a supervisor: hurt one of its children", what, path)
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		tt.mu.Lock()
+		news := tt.news
+		tt.mu.Unlock()
+		r, began := tt.faults.run(path)
+		n, err := tt.Find(tt.t.Context(), path)
+		switch {
+		case err != nil:
+			tt.t.Fatalf("treetest: %s %s: %v", what, path, err)
+		case n.Kind == "supervisor":
+			tt.t.Fatalf("treetest: %s %s: it is a supervisor: hurt one of its children", what, path)
+		case n.State != tree.Running && n.State != tree.Starting:
+			tt.t.Fatalf("treetest: %s %s: not running: %v", what, path, n.State)
+		case r != nil && r.Incarnation() == n.Incarnation:
+			return r
+		}
+		select {
+		case <-began:
+		case <-news:
+		case <-timer.C:
+			tt.t.Fatalf("treetest: %s %s: it does not begin", what, path)
+		}
 	}
-	tt.faults.mu.Lock()
-	r := tt.faults.runs[path]
-	tt.faults.mu.Unlock()
-	if r == nil || r.Incarnation() != n.Incarnation || n.State != tree.Running && n.State != tree.Starting {
-		tt.t.Fatalf("treetest: %s %s: not running: %v", what, path, n.State)
-	}
-	return r
 }
 
 // Hang makes the child at path neither beat nor stop, until Release or the end of
@@ -124,10 +136,7 @@ func (tt *Tree) refuse(what, path string, hung bool) {
 // Release ends Hang and RefuseStop: a stop that was asked for meanwhile is passed
 // on. It does nothing for a child of which neither was asked.
 func (tt *Tree) Release(path string) {
-	tt.faults.mu.Lock()
-	r := tt.faults.runs[path]
-	tt.faults.mu.Unlock()
-	if r != nil {
+	if r, _ := tt.faults.run(path); r != nil {
 		r.release()
 	}
 }

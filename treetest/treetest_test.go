@@ -210,3 +210,14 @@ func TestFailures(t *testing.T) {
 		})
 	}
 }
+
+// An incarnation may be hurt as soon as it counts as running, though it may not
+// have begun.
+func TestHurtAtOnce(t *testing.T) {
+	for range 100 {
+		tt := treetest.Start(t, tree.Spec{Children: []tree.Child{
+			{Name: "a", Service: actor.Func(func(ctx context.Context) error { <-ctx.Done(); return nil })},
+		}})
+		tt.Fail("root/a", nil)
+	}
+}
