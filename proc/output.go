@@ -134,7 +134,7 @@ func (o *output) line(ctx context.Context, line []byte) {
 	}
 	text := strings.ToValidUTF8(string(line), "\uFFFD") // a copy: line is reused
 	o.p.tail.add(o.name, text)
-	o.p.probe(text)
+	defer o.p.probe(text) // so that it is in the log before what follows from it
 	if o.writer == nil {
 		o.p.tell(ctx, slog.LevelInfo, text, slog.String("stream", o.name))
 		o.p.moves.Add(1)
