@@ -25,6 +25,8 @@ func (c *cell) SetStatus(status any)    { c.told = append(c.told, status) }
 func (c *cell) Killed() <-chan struct{} { return c.killed }
 func (c *cell) Tree() any               { return nil }
 
+func (c *cell) Hold(any, func() func()) bool { return false }
+
 // What a child says reaches its supervisor, from any context below its own, and
 // after that was cancelled too.
 func TestInside(t *testing.T) {

@@ -63,6 +63,7 @@ type Tree struct {
 	seed   uint64
 	bus    bus
 	stuck  stuckList
+	held   holdings
 	sinks  sync.WaitGroup // goroutines that consume events
 
 	up    chan struct{}
@@ -296,6 +297,7 @@ func (t *Tree) finish() {
 	t.stuck.wait(lastWait)
 	t.bus.close()
 	t.drain()
+	t.held.release()
 	t.stopMu.Lock()
 	t.over = true
 	if t.bound != nil {

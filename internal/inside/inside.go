@@ -20,6 +20,9 @@ type Cell interface {
 	// Killed is closed when the grace of a stop has passed, or at once for a
 	// brutal one.
 	Killed() <-chan struct{}
+	// Hold opens what all children of the tree share under key, once; it is
+	// released when the tree has ended. It returns false if that has been.
+	Hold(key any, open func() (release func())) bool
 	// Tree is the *tree.Tree the child belongs to.
 	Tree() any
 }
