@@ -43,7 +43,8 @@ type Command struct {
 	// ClearEnv starts from an empty environment instead.
 	ClearEnv bool
 
-	// Signal asks the process group to stop. 0: SIGTERM.
+	// Signal asks the process group to stop, and what has left the group when the
+	// process has ended. 0: SIGTERM.
 	Signal syscall.Signal
 
 	// Grace, if it is shorter than the supervisor's own for the child,

@@ -9,12 +9,12 @@
 //
 // # What a child is
 //
-// A Command is its whole process group: the process that was started and all it
-// starts in turn, unless they leave the group by setsid or setpgid. The child has
-// ended when the group is empty, not before. A stop sends Signal to the group,
-// and SIGKILL when the grace, Child.Shutdown, has passed. When the process ends
-// by itself and leaves others behind in its group, these are stopped in the same
-// way before the end is told.
+// A Command is the process that was started and all that descends from it. The
+// child has ended when nothing of that is alive, not before. A stop sends Signal
+// to the process's group, and when the process itself has ended also to what has
+// left the group, by setsid or a double fork; SIGKILL to all of them follows when
+// the grace, Child.Shutdown, has passed. When the process ends by itself and
+// leaves others behind, these are stopped in the same way before the end is told.
 //
 // # What an end means
 //
@@ -23,14 +23,33 @@
 //	it could not be started                 an error before ready: the start failed
 //	it ended before it was ready            *ExitError: the start failed
 //
+// # The guardian
+//
+// On Linux the processes are not started by the program itself but by a guardian:
+// a second process of the same executable, "coppice-guardian" in a list of
+// processes, which lives as long as a tree that has run a Command. When the
+// program is gone, however it went, the guardian kills everything that descends
+// from it. Whatever loses its own parent falls to the guardian, which knows by a
+// mark, carried in the unused resource limit RLIMIT_LOCKS, to which child it
+// belongs. Where control groups (v2) can be made, each process has one besides.
+//
+// It costs a start of the program, once, and some MB of memory. Of the program
+// nothing runs in it but the init functions of packages that are initialised
+// before this one: that is, of packages that do not import it. A process has no
+// terminal, for the guardian has a session of its own. What the program does to
+// itself later, such as changing its user, the guardian does not do. If it is
+// killed, all processes are started anew, by another. If none can be started,
+// which is logged, or if COPPICE_GUARDIAN is "off" in the environment, the program
+// is the parent: then the processes still die with it, but what they have started
+// does not, nor what runs as another user, and who leaves the group is left
+// alone. COPPICE_CGROUPS "off" does without control groups.
+//
 // # What is promised where
 //
-// On Linux the process gets SIGKILL when the supervising program dies, however it
-// dies. This holds for the process that was started, and not for what it starts
-// in turn, nor if it changes its user by a setuid program. Waiting for a process
-// costs no thread. On other Unix systems there is no such signal, and on Windows
-// there are neither groups nor signals: a stop ends the process at once, and only
-// it.
+// Waiting for a process costs no thread on Linux. On other Unix systems there is
+// no guardian, a child is its process group, and it outlives a program that is
+// killed. On Windows there are neither groups nor signals: a stop ends the
+// process at once, and only it.
 //
 // # Output
 //
@@ -38,6 +57,6 @@
 // a writer. A slow one slows the process down, and nothing is dropped. One that
 // takes nothing for a second when the process has ended, or has not taken all
 // within a second of a stop, is given up with what it has not taken; that is the
-// most that it can hold up a stop beyond the grace. Pipes that something outside
-// the group keeps open are not waited for.
+// most that it can hold up a stop beyond the grace. Pipes that something else
+// keeps open are not waited for.
 package proc

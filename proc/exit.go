@@ -2,11 +2,12 @@ package proc
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/coppice-go/coppice/proc/internal/keeper"
 )
 
 // ExitError is the abnormal end of a process.
@@ -49,15 +50,12 @@ func (e *ExitError) Error() string {
 func (e *ExitError) ExitCode() int { return e.Code }
 
 // exitError reads how the process ended; nil if that is normal.
-func (p *process) exitError(state *os.ProcessState) error {
+func (p *process) exitError(end keeper.End) error {
 	e := &ExitError{
-		Path: p.cmd.Path, PID: p.pid, Code: state.ExitCode(), BeforeReady: !p.wasReady,
-		User: state.UserTime(), Sys: state.SystemTime(),
+		Path: p.cmd.Path, PID: p.pid, Code: end.Code, Signal: end.Signal, Core: end.Core, BeforeReady: !p.wasReady,
+		User: end.User, Sys: end.Sys,
 	}
 	e.LastLines, e.complaint = p.tail.lines()
-	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		e.Signal, e.Core = ws.Signal(), ws.CoreDump()
-	}
 	if e.Signal == 0 && p.wasReady && p.cmd.expects(e.Code) {
 		return nil
 	}

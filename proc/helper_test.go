@@ -50,6 +50,7 @@ func join(steps ...string) string { return strings.Join(steps, "|") }
 //	spawn=STEPS         a process of the same group, which plays STEPS
 //	setsid=STEPS        a process that leaves the group
 //	tree=STEPS          a tree, with three processes that play STEPS
+//	mess=N              a tree of processes that leave everything and sleep for N
 //	die=N               the end by signal N
 //	exit=N              the end
 //	wait                for ever
@@ -106,6 +107,8 @@ func play(steps []string) {
 			spawn(value, newSession())
 		case "tree":
 			playTree(strings.Split(value, "|"))
+		case "mess":
+			playMess(value)
 		case "die":
 			dieBy(syscall.Signal(number))
 		case "exit":

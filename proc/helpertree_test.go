@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/coppice-go/coppice/proc"
 	"github.com/coppice-go/coppice/tree"
@@ -24,6 +25,27 @@ func playTree(steps []string) {
 		check(err)
 		fmt.Println("child", n.PID)
 	}
+	fmt.Println("tree up")
+	check(t.Wait(context.Background()))
+}
+
+// playMess runs a tree whose processes leave others behind, in every way there
+// is, until the program is killed.
+func playMess(n string) {
+	spec := tree.Spec{Intensity: unlimited}
+	for name, script := range map[string]string{
+		"plain":   `echo up; exec sleep $T`,
+		"group":   `sleep $T & sleep $T & echo up; sleep $T`,
+		"session": `setsid sleep $T & echo up; sleep $T`,
+		"daemon":  `(env -i setsid sh -c "sleep $T & exec sleep $T" <&- >&- 2>&- &); echo up; sleep $T`,
+		"ends":    `(setsid sleep $T &); echo up`,
+	} {
+		spec.Children = append(spec.Children, tree.Child{Name: name, Service: &proc.Command{
+			Path: "sh", Args: []string{"-c", script}, Env: []string{"T=" + n}, Ready: proc.LogLine("^up$"), Grace: time.Millisecond,
+		}})
+	}
+	t, err := tree.Start(context.Background(), spec)
+	check(err)
 	fmt.Println("tree up")
 	check(t.Wait(context.Background()))
 }

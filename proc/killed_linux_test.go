@@ -1,16 +1,26 @@
 package proc_test
 
 import (
+	"bufio"
+	"bytes"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/coppice-go/coppice/proc"
+	"github.com/coppice-go/coppice/tree"
 )
 
 // A program that is killed takes the processes of its tree along.
@@ -27,9 +37,7 @@ func TestProcessesDieWithTheProgram(t *testing.T) {
 		}
 	}
 	require.Len(t, children, 3)
-	_, _, parent, _ := status(children[0])
-	program, err := strconv.Atoi(parent)
-	require.NoError(t, err)
+	program := int(j.all()[0].attrs["pid"].(int64))
 	for _, pid := range children {
 		_, group, _, _ := status(pid)
 		require.Equal(t, pid, group, "it has left the program's group")
@@ -40,6 +48,77 @@ func TestProcessesDieWithTheProgram(t *testing.T) {
 	for _, pid := range children {
 		require.Eventually(t, func() bool { return !alive(pid) }, patience, glance)
 	}
+}
+
+var kills = flag.Int("kills", 20, "how often the program is killed")
+
+// A program that is killed at any moment leaves nothing behind, whatever the
+// processes of its tree have done to get away.
+func TestNothingOutlivesTheProgram(t *testing.T) {
+	for _, mode := range []string{"COPPICE_CGROUPS=on", "COPPICE_CGROUPS=off"} {
+		t.Run(mode, func(t *testing.T) {
+			usual := time.Duration(0) // until the tree is up
+			for i := range *kills {
+				number := fmt.Sprintf("%d.%d", 200_000+os.Getpid(), time.Now().UnixNano())
+				c := helper(t, "mess="+number)
+				program := exec.Command(c.Path, c.Args...)
+				program.Env = append(append(os.Environ(), c.Env...), mode)
+				out, err := program.StdoutPipe()
+				require.NoError(t, err)
+				began := time.Now()
+				require.NoError(t, program.Start())
+				if i == 0 {
+					line, err := bufio.NewReader(out).ReadString('\n')
+					require.NoError(t, err)
+					require.Equal(t, "tree up\n", line)
+					usual = time.Since(began)
+					require.NotZero(t, sleepers(number))
+				} else {
+					time.Sleep(rand.N(usual * 3 / 2))
+				}
+				// The other two make Go print all goroutines and exit.
+				sig := []syscall.Signal{syscall.SIGKILL, syscall.SIGQUIT, syscall.SIGSEGV}[i%3]
+				require.NoError(t, program.Process.Signal(sig))
+				require.Error(t, program.Wait())
+				require.Eventually(t, func() bool { return sleepers(number) == 0 && len(look()) == 0 }, patience, glance)
+			}
+		})
+	}
+}
+
+// A program that has a tree itself is a child like any other.
+func TestTreeBelowATree(t *testing.T) {
+	for _, mode := range []string{"on", "off"} {
+		t.Setenv("COPPICE_CGROUPS", mode)
+		for _, shutdown := range []time.Duration{tree.Brutal, tree.Infinity} {
+			for _, sig := range []syscall.Signal{0, syscall.SIGSTOP, syscall.SIGKILL} {
+				if sig == syscall.SIGSTOP && shutdown == tree.Infinity {
+					continue // it is woken up, but what it does of it is its own affair
+				}
+				t.Run(fmt.Sprint(mode, shutdown, sig), func(t *testing.T) {
+					number := fmt.Sprintf("%d.%d", 200_000+os.Getpid(), time.Now().UnixNano())
+					c := helper(t, "mess="+number)
+					c.Ready = proc.LogLine("^tree up$")
+					w := start(t, tree.Child{Name: "p", Service: c, Shutdown: shutdown, Policy: slow})
+					require.NotZero(t, sleepers(number))
+					require.NoError(t, syscall.Kill(w.node("p").PID, sig))
+					w.stop()
+					require.Zero(t, sleepers(number))
+				})
+			}
+		}
+	}
+}
+
+// sleepers counts the processes that sleep for so long.
+func sleepers(number string) (n int) {
+	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, name := range names {
+		if b, _ := os.ReadFile(name); bytes.Contains(b, []byte("sleep\x00"+number)) {
+			n++
+		}
+	}
+	return n
 }
 
 // A process outlives the thread of who asked for it: each is started by a

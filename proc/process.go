@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/internal/inside"
+	"github.com/coppice-go/coppice/proc/internal/keeper"
 )
 
 // process is one run of a Command.
 type process struct {
 	cmd      *Command
-	exec     *exec.Cmd
+	child    *keeper.Process
 	pid      int
 	log      *slog.Logger
 	tail     tail
@@ -30,15 +32,10 @@ type process struct {
 	mu      sync.Mutex
 	waiting Probe         // nil: ready
 	ready   chan struct{} // closed when the probe says so
-
-	exited chan struct{} // closed when the leader has ended
-	state  *os.ProcessState
-	waited error
-	wait   func() // waits for the leader without taking a thread, where possible
 }
 
-// Serve starts the process and returns when its group is empty. With a context
-// that has been cancelled it starts nothing.
+// Serve starts the process and returns when it has ended and nothing is left of
+// what it started. With a context that has been cancelled it starts nothing.
 func (c *Command) Serve(ctx context.Context) error {
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("start process: %w", err)
@@ -46,33 +43,47 @@ func (c *Command) Serve(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	keeper.acquire()
-	defer keeper.release()
+	defer hold(ctx)()
 	p, err := c.start(ctx)
 	if err != nil {
 		return fmt.Errorf("start %q: %w", c.Path, err)
 	}
+	defer p.child.Forget()
 	actor.SetStatus(ctx, actor.Status{PID: p.pid})
 	asked := p.serve(ctx)
 	p.drain(ctx)
 	if !asked {
 		p.checkReady(ctx) // its last lines may have said so
 	}
+	end := p.child.End()
 	var code *int
-	if n := p.state.ExitCode(); n >= 0 {
-		code = &n
+	if end.Code >= 0 {
+		code = &end.Code
 	}
 	actor.SetStatus(ctx, actor.Status{ExitCode: code})
 	switch {
-	case p.waited != nil:
-		return fmt.Errorf("wait for %q: %w", c.Path, p.waited)
 	case asked:
 		return nil
+	case end.Err != nil:
+		return fmt.Errorf("wait for %q: %w", c.Path, end.Err)
 	}
-	return p.exitError(p.state)
+	return p.exitError(end)
 }
 
-// serve goes from the start to the empty group. It tells whether the stop was
+// held is the key under which the children of a tree share the parent of their
+// processes.
+type held struct{}
+
+// hold keeps that parent for as long as the tree lives, or outside a tree until
+// release is called.
+func hold(ctx context.Context) (release func()) {
+	if c := inside.From(ctx); c != nil && c.Hold(held{}, keeper.Hold) {
+		return func() {}
+	}
+	return keeper.Hold()
+}
+
+// serve goes from the start until nothing is left. It tells whether the stop was
 // asked for.
 func (p *process) serve(ctx context.Context) (asked bool) {
 	ready := p.ready
@@ -81,7 +92,7 @@ func (p *process) serve(ctx context.Context) (asked bool) {
 		case <-ready:
 			ready = nil
 			p.checkReady(ctx)
-		case <-p.exited:
+		case <-p.child.Ended():
 			p.checkReady(ctx)
 			p.stop(ctx, DefaultGrace)
 			return ctx.Err() != nil
@@ -104,10 +115,11 @@ func (p *process) checkReady(ctx context.Context) {
 	}
 }
 
-// stop empties the group: Signal first, then SIGKILL when grace has passed or
-// the supervisor says so.
+// stop ends the process and all that descends from it: Signal first, to the
+// group, and when its leader has ended to those who have left it; then SIGKILL
+// to all, when grace has passed or the supervisor says so.
 func (p *process) stop(ctx context.Context, grace time.Duration) {
-	if p.gone() {
+	if p.child.Gone() {
 		return
 	}
 	kill := actor.Killed(ctx)
@@ -122,25 +134,31 @@ func (p *process) stop(ctx context.Context, grace time.Duration) {
 		defer timer.Stop()
 		expired = timer.C
 	}
-	p.signal(p.cmd.signal())
-	poll := pollStart
-	for {
+	p.signal(p.cmd.signal(), keeper.Group)
+	killing, told := false, false
+	ended := p.child.Ended()
+	for poll := pollStart; ; poll = min(2*poll, pollMax) {
 		timer := time.NewTimer(poll)
 		select {
-		case <-p.leader():
+		case <-ended:
+			ended = nil
 		case <-timer.C:
 		case <-kill:
-			kill, expired = nil, nil
-			p.signal(syscall.SIGKILL)
+			kill, expired, killing = nil, nil, true
 		case <-expired:
-			kill, expired = nil, nil
-			p.signal(syscall.SIGKILL)
+			kill, expired, killing = nil, nil, true
 		}
 		timer.Stop()
-		if p.gone() {
+		switch {
+		case killing: // again each time: one may have been born meanwhile
+			p.signal(syscall.SIGKILL, keeper.All)
+		case ended == nil && !told:
+			told = true
+			p.signal(p.cmd.signal(), keeper.Others)
+		}
+		if p.child.Gone() {
 			return
 		}
-		poll = min(2*poll, pollMax)
 	}
 }
 
@@ -149,29 +167,8 @@ const (
 	pollMax   = 20 * time.Millisecond
 )
 
-// leader is p.exited until the leader has ended; then there is nothing to wait
-// for but the clock.
-func (p *process) leader() <-chan struct{} {
-	select {
-	case <-p.exited:
-		return nil
-	default:
-		return p.exited
-	}
-}
-
-// gone tells whether the leader has ended and its group is empty.
-func (p *process) gone() bool {
-	select {
-	case <-p.exited:
-		return groupEmpty(p.pid)
-	default:
-		return false
-	}
-}
-
-func (p *process) signal(s syscall.Signal) {
-	if err := signalGroup(p.exec.Process, s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+func (p *process) signal(s syscall.Signal, to keeper.Scope) {
+	if err := p.child.Signal(s, to); err != nil && !errors.Is(err, keeper.ErrGone) {
 		p.warn("signal not sent", slog.String("signal", s.String()), slog.Any("error", err))
 	}
 }
@@ -251,16 +248,6 @@ func (p *process) leave(outputs []*output) {
 	}
 }
 
-// await runs in a goroutine of its own until the leader has ended.
-func (p *process) await() {
-	p.wait()
-	p.state, p.waited = p.exec.Process.Wait()
-	if p.state == nil {
-		p.state = &os.ProcessState{}
-	}
-	close(p.exited)
-}
-
 // start starts the process, or says why it could not be.
 func (c *Command) start(ctx context.Context) (*process, error) {
 	if c.Dir != "" {
@@ -275,7 +262,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	if id, ok := actor.Self(ctx); ok {
 		log = log.With("path", id.Path)
 	}
-	p := &process{cmd: c, log: log, ready: make(chan struct{}), waiting: c.Ready, exited: make(chan struct{})}
+	p := &process{cmd: c, log: log, ready: make(chan struct{}), waiting: c.Ready}
 	if c.Ready == nil {
 		close(p.ready)
 	}
@@ -308,11 +295,10 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 		p.closeReads()
 		return nil, err
 	}
-	p.pid = p.exec.Process.Pid
+	p.pid = p.child.PID
 	for _, o := range p.outputs {
 		go o.run(context.WithoutCancel(ctx))
 	}
-	go p.await()
 	return p, nil
 }
 
@@ -324,11 +310,18 @@ func (p *process) closeReads() {
 
 // spawn tries again, for a moment, where the system is only short of something.
 func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
+	spec, err := p.cmd.spec()
+	if err != nil {
+		return err
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	spec.Files = []*os.File{null, stdout, stderr}
 	for delay := 5 * time.Millisecond; ; delay *= 4 {
-		p.exec = exec.Command(p.cmd.Path, p.cmd.Args...)
-		p.exec.Dir, p.exec.Env = p.cmd.Dir, p.cmd.environ()
-		p.exec.Stdout, p.exec.Stderr = stdout, stderr
-		err := keeper.start(p)
+		p.child, err = keeper.Start(spec, p.unguarded)
 		if err == nil || !transient(err) || delay > 100*time.Millisecond {
 			return err
 		}
@@ -340,4 +333,19 @@ func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
 			return err
 		}
 	}
+}
+
+// spec is what to start, as os/exec sees it.
+func (c *Command) spec() (keeper.Spec, error) {
+	e := exec.Command(c.Path, c.Args...)
+	e.Dir, e.Env = c.Dir, c.environ()
+	return keeper.Spec{Path: e.Path, Args: e.Args, Env: e.Environ(), Dir: c.Dir}, e.Err
+}
+
+func (p *process) unguarded(err error) {
+	p.warn("no guardian process: what leaves its group may be left behind", slog.Any("error", err))
+}
+
+func transient(err error) bool {
+	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, errTextBusy) || errors.Is(err, keeper.ErrLost)
 }

@@ -1,7 +1,7 @@
 package proc_test
 
 import (
-	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -154,31 +154,40 @@ func TestStopWhileTheGroupIsEmptied(t *testing.T) {
 }
 
 // escape is a command whose grandchild leaves the group and keeps the output
-// open; the grandchild is killed at the end of the test.
-func escape(t *testing.T, steps ...string) (c *proc.Command, pid func() string) {
+// open.
+func escape(t *testing.T, daemon string, steps ...string) (c *proc.Command, pid func() string) {
 	trace := file(t)
-	c = helper(t, append([]string{"setsid=" + join("touch="+trace, "wait"), "until=" + trace, "out=up"}, steps...)...)
-	t.Cleanup(func() {
-		n, err := strconv.Atoi(content(t, trace))
-		require.NoError(t, err)
-		require.NoError(t, syscall.Kill(n, syscall.SIGKILL))
-	})
+	c = helper(t, append([]string{"setsid=" + join(daemon, "touch="+trace, "wait"), "until=" + trace, "out=up"}, steps...)...)
 	return c, func() string { return content(t, trace) }
 }
 
-func TestStopDoesNotWaitForWhatLeftTheGroup(t *testing.T) {
-	c, pid := escape(t, "wait")
-	w := up(t, c, tree.Infinity)
-	w.stop()
-	require.True(t, alive(pid()))
+func TestStopEndsWhatLeftTheGroup(t *testing.T) {
+	for name, daemon := range map[string]string{
+		"in time":   is("catch", syscall.SIGTERM) + ",daemon ends,0",
+		"too late":  is("ignore", syscall.SIGTERM),
+		"by itself": "out=",
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := &journal{}
+			c, pid := escape(t, daemon, "wait")
+			c.Logger, c.Grace = j.logger(), short
+			if name == "in time" {
+				c.Grace = time.Hour
+			}
+			w := up(t, c, tree.Infinity)
+			w.stop()
+			require.False(t, alive(pid()))
+			require.Equal(t, name == "in time", slices.Contains(j.lines("stdout"), "daemon ends"))
+		})
+	}
 }
 
-func TestEndDoesNotWaitForWhatLeftTheGroup(t *testing.T) {
+func TestEndEndsWhatLeftTheGroup(t *testing.T) {
 	j := &journal{}
-	c, pid := escape(t, "lines=100", "exit=4")
-	c.Logger = j.logger()
+	c, pid := escape(t, is("ignore", syscall.SIGTERM), "lines=100", "exit=4")
+	c.Logger, c.Grace = j.logger(), short
 	require.Equal(t, 4, serve(t, c).exited().Code)
-	require.True(t, alive(pid()))
+	require.False(t, alive(pid()))
 	require.Len(t, j.lines("stdout"), 101, "all of its own output is there")
 }
 
@@ -191,18 +200,6 @@ func TestKillAndStopAtOnce(t *testing.T) {
 		w.stop()
 		require.False(t, alive(strconv.Itoa(pid)))
 	}
-}
-
-// A zombie in the group that its parent, outside, does not reap is no member.
-func TestZombieInTheGroup(t *testing.T) {
-	w := up(t, helper(t, "out=up", "wait"), tree.Infinity)
-	attr := &os.ProcAttr{Sys: &syscall.SysProcAttr{Setpgid: true, Pgid: w.node("p").PID}}
-	zombie, err := os.StartProcess("/bin/true", []string{"true"}, attr)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return !alive(strconv.Itoa(zombie.Pid)) }, patience, glance)
-	w.stop()
-	_, err = zombie.Wait()
-	require.NoError(t, err)
 }
 
 // Outside a tree the grace is that of the Command.

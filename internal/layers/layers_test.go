@@ -29,7 +29,8 @@ var layers = map[string][]string{
 	"tree/internal/machine": {module + "actor", module + "strategies"},
 	"tree":                  {module + "actor", module + "strategies", module + "internal/", module + "tree/internal/machine", proto},
 	"treetest":              {module + "actor", module + "tree", module + "internal/inside", proto},
-	"proc":                  {module + "actor", "golang.org/x/sys/"},
+	"proc/internal/keeper":  {"golang.org/x/sys/"},
+	"proc":                  {module + "actor", module + "internal/inside", module + "proc/internal/keeper"},
 }
 
 // dropIn are the only files of strategies that know protoactor.

@@ -1,0 +1,234 @@
+package keeper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroups gives each process a control group (v2) of its own, where this program
+// may make them: nothing can leave it, and one write kills all that is in it. A
+// nil one gives none.
+type cgroups struct {
+	dir  string
+	lock *os.File // of dir: as long as it is locked, somebody uses it
+
+	mu   sync.Mutex
+	made int
+	free []*cgroup // empty ones, for the next processes
+}
+
+// cgroup is the group of one process. A nil one is none.
+type cgroup struct {
+	path   string
+	killed bool // what is started in it afterwards is killed too, by some kernels
+}
+
+const (
+	cgroupPrefix = "coppice-"
+	maxFree      = 64
+)
+
+// openCgroups finds a place for control groups; nil where there is none, or where
+// COPPICE_CGROUPS is off.
+func openCgroups() *cgroups {
+	own := ownCgroup()
+	if own == "" || !delegated(own) || os.Getenv("COPPICE_CGROUPS") == "off" {
+		return nil
+	}
+	gs := &cgroups{dir: filepath.Join(own, fmt.Sprintf("%s%d-%08x", cgroupPrefix, os.Getpid(), rand.Uint32()))}
+	if os.Mkdir(gs.dir, 0o755) != nil {
+		return nil
+	}
+	var err error
+	gs.lock, err = os.Open(gs.dir)
+	if err == nil {
+		err = unix.Flock(int(gs.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err == nil {
+		_, err = os.Stat(filepath.Join(gs.dir, "cgroup.kill"))
+	}
+	if err != nil {
+		gs.lock.Close()
+		os.Remove(gs.dir)
+		return nil
+	}
+	sweep(own)
+	return gs
+}
+
+// ownCgroup is the directory of the group that this process is in.
+func ownCgroup() string {
+	membership, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return ""
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return ""
+	}
+	var path string
+	for line := range strings.Lines(string(membership)) {
+		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			path = p
+		}
+	}
+	for line := range strings.Lines(string(mounts)) {
+		before, after, _ := strings.Cut(line, " - ")
+		b, a := strings.Fields(before), strings.Fields(after)
+		if len(b) < 5 || len(a) < 1 || a[0] != "cgroup2" {
+			continue
+		}
+		if rel, err := filepath.Rel(b[3], path); err == nil && path != "" && !strings.HasPrefix(rel, "..") {
+			return filepath.Join(b[4], rel)
+		}
+	}
+	return ""
+}
+
+// delegated tells whether groups may be made in dir. Under systemd that takes its
+// word: a service has Delegate=yes.
+func delegated(dir string) bool {
+	if _, err := os.Stat("/run/systemd/system"); err != nil {
+		return unix.Access(dir, unix.W_OK) == nil
+	}
+	var b [8]byte
+	for _, name := range []string{"user.delegate", "trusted.delegate"} {
+		if n, err := unix.Getxattr(dir, name, b[:]); err == nil && string(b[:n]) == "1" {
+			return true
+		}
+	}
+	return false
+}
+
+// sweep removes what a guardian that was killed has left.
+func sweep(own string) {
+	stale, _ := filepath.Glob(filepath.Join(own, cgroupPrefix+"*"))
+	for _, dir := range stale {
+		f, err := os.Open(dir)
+		if err != nil {
+			continue
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			removeCgroup(dir, time.Now().Add(100*time.Millisecond))
+		}
+		f.Close()
+	}
+}
+
+// removeCgroup kills all in dir and removes it with what is below it.
+func removeCgroup(dir string, until time.Time) {
+	_ = os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)
+	below, _ := os.ReadDir(dir)
+	for _, e := range below {
+		if e.IsDir() {
+			removeCgroup(filepath.Join(dir, e.Name()), until)
+		}
+	}
+	for {
+		err := os.Remove(dir)
+		if !errors.Is(err, syscall.EBUSY) || time.Now().After(until) {
+			return
+		}
+		time.Sleep(time.Millisecond) // the last ones are still ending
+	}
+}
+
+// take returns an empty group, or nil.
+func (gs *cgroups) take() *cgroup {
+	if gs == nil {
+		return nil
+	}
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	if n := len(gs.free); n > 0 {
+		g := gs.free[n-1]
+		gs.free = gs.free[:n-1]
+		return g
+	}
+	gs.made++
+	g := &cgroup{path: filepath.Join(gs.dir, strconv.Itoa(gs.made))}
+	if os.Mkdir(g.path, 0o755) != nil {
+		return nil
+	}
+	return g
+}
+
+// give takes g back. Nobody else has it then.
+func (gs *cgroups) give(g *cgroup) {
+	if g == nil {
+		return
+	}
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	if len(gs.free) < maxFree && !g.killed && !g.populated() {
+		gs.free = append(gs.free, g)
+		return
+	}
+	removeCgroup(g.path, time.Time{})
+}
+
+// kill kills everybody in every group.
+func (gs *cgroups) kill() {
+	if gs != nil {
+		_ = os.WriteFile(filepath.Join(gs.dir, "cgroup.kill"), []byte("1"), 0)
+	}
+}
+
+// close kills and removes all groups.
+func (gs *cgroups) close() {
+	if gs != nil {
+		removeCgroup(gs.dir, time.Now().Add(time.Second))
+		gs.lock.Close()
+	}
+}
+
+// open returns a descriptor for fork, and -1 for no group.
+func (g *cgroup) open() int {
+	if g == nil {
+		return -1
+	}
+	fd, err := unix.Open(g.path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
+func (g *cgroup) populated() bool {
+	b, err := os.ReadFile(filepath.Join(g.path, "cgroup.events"))
+	return err != nil || bytes.Contains(b, []byte("populated 1"))
+}
+
+// kill is false where it is not possible.
+func (g *cgroup) kill() bool {
+	if g == nil {
+		return false
+	}
+	g.killed = true
+	return os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0) == nil
+}
+
+// procs is who is in it, and in groups that they made below it.
+func (g *cgroup) procs() []int { return procsBelow(g.path) }
+
+func procsBelow(dir string) []int {
+	pids := readPIDs(filepath.Join(dir, "cgroup.procs"))
+	below, _ := os.ReadDir(dir)
+	for _, e := range below {
+		if e.IsDir() {
+			pids = append(pids, procsBelow(filepath.Join(dir, e.Name()))...)
+		}
+	}
+	return pids
+}

@@ -1,0 +1,90 @@
+package keeper
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func ours(t *testing.T) string {
+	own := ownCgroup()
+	if own == "" || !delegated(own) {
+		require.Nil(t, openCgroups())
+		return ""
+	}
+	return own
+}
+
+// A guardian that is killed leaves groups behind, which the next one removes with
+// whoever is in them; not those that are in use.
+func TestStaleGroupsAreSwept(t *testing.T) {
+	own := ours(t)
+	if own == "" {
+		return
+	}
+	used := openCgroups()
+	require.NotNil(t, used)
+	defer used.close()
+	stale := filepath.Join(own, cgroupPrefix+"0-test")
+	inner := filepath.Join(stale, "1", "below")
+	require.NoError(t, os.MkdirAll(inner, 0o755))
+	cmd := exec.Command("sleep", forever)
+	require.NoError(t, cmd.Start())
+	require.NoError(t, os.WriteFile(filepath.Join(inner, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0))
+	require.Equal(t, []int{cmd.Process.Pid}, procsBelow(stale))
+	go func() { _ = cmd.Wait() }() // a zombie keeps its group
+	sweep(own)
+	soon(t, func() bool {
+		sweep(own)
+		_, err := os.Stat(stale)
+		return os.IsNotExist(err)
+	})
+	_, err := os.Stat(used.dir)
+	require.NoError(t, err)
+	require.Zero(t, sleepers())
+}
+
+func TestGroupsAreUsedAgainUnlessKilled(t *testing.T) {
+	if ours(t) == "" {
+		return
+	}
+	gs := openCgroups()
+	require.NotNil(t, gs)
+	defer gs.close()
+	a := gs.take()
+	gs.give(a)
+	require.Same(t, a, gs.take())
+	require.True(t, a.kill())
+	gs.give(a)
+	require.NotSame(t, a, gs.take())
+	_, err := os.Stat(a.path)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestClosedGroupsAreRemoved(t *testing.T) {
+	own := ours(t)
+	gs := openCgroups()
+	gs.take()
+	gs.close()
+	removeCgroup(filepath.Join(own, "no-such"), time.Time{})
+	if gs != nil {
+		_, err := os.Stat(gs.dir)
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
+}
+
+func TestNoGroups(t *testing.T) {
+	var none *cgroups
+	require.Nil(t, none.take())
+	none.give(nil)
+	none.kill()
+	none.close()
+	var g *cgroup
+	require.False(t, g.kill())
+	require.Equal(t, -1, g.open())
+}

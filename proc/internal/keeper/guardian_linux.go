@@ -1,0 +1,194 @@
+package keeper
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	guardianName = "coppice-guardian"
+	guardianFD   = 3
+)
+
+// A program that is started under the guardian's name, by itself, is the
+// guardian: nothing of main runs, and of the init functions only those of
+// packages that come before this one.
+func init() {
+	if len(os.Args) != 1 || os.Args[0] != guardianName {
+		return
+	}
+	if t, err := unix.GetsockoptInt(guardianFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || t != unix.SOCK_SEQPACKET {
+		return
+	}
+	guard()
+}
+
+// guard does what the program says until it is gone, and then kills everything.
+// The main thread starts no process, so all of its children are orphans.
+func guard() {
+	runtime.LockOSThread()
+	closeInherited()
+	_ = os.Chdir("/")
+	_ = os.WriteFile("/proc/self/comm", []byte("coppice-guard"), 0)
+	reaper := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == nil
+	// Caught, not ignored: what is ignored stays so in the processes it starts.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE,
+		syscall.SIGALRM, syscall.SIGVTALRM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGXCPU, syscall.SIGIO, syscall.SIGPWR,
+		syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, syscall.SIGCHLD)
+	ks := newKids(reaper)
+	over := make(chan struct{})
+	go serve(ks, over)
+	for {
+		select {
+		case <-children:
+			ks.reapOrphans()
+		case <-over:
+			ks.killAll()
+			ks.groups.close()
+			syscall.Exit(0)
+		}
+	}
+}
+
+// closeInherited closes what the program had from its own parent and did not
+// mean for anybody else. What this process has opened itself stays: it is to be
+// closed when another program is executed.
+func closeInherited() {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	for _, name := range names {
+		fd, err := strconv.Atoi(name)
+		if err != nil || fd <= guardianFD || fd == int(dir.Fd()) {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			unix.Close(fd)
+		}
+	}
+	unix.CloseOnExec(guardianFD)
+}
+
+// serve carries out what the program says. It forks by itself and keeps its
+// thread, with which the processes would die.
+func serve(ks *kids, over chan<- struct{}) {
+	runtime.LockOSThread()
+	defer func() {
+		close(over)
+		select {}
+	}()
+	if send(guardianFD, newMessage(msgHello)) != nil {
+		return
+	}
+	l, err := newLoop(guardianFD)
+	if err != nil {
+		return
+	}
+	ks.watch = func(k *kid, pidfd int) {
+		if !l.add(pidfd, func() { ks.bury(k) }) {
+			go ks.await(k, pidfd)
+		}
+	}
+	r := newReceiver()
+	for l.wait() == nil {
+		k, m, err := r.receive(guardianFD)
+		if err != nil {
+			return
+		}
+		err = ks.obey(k, m)
+		m.closeFiles()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (ks *kids) obey(k kind, m *message) error {
+	id := m.readUint()
+	var answer *message
+	switch k {
+	case msgStart:
+		answer = ks.startFor(id, m)
+	case msgSignal:
+		call, sig, to := m.readUint(), m.readUint(), m.readUint()
+		answer = newMessage(msgAnswer, call, number(ks.signal(id, syscall.Signal(sig), Scope(to))), 0)
+	case msgLeft:
+		call := m.readUint()
+		n, err := ks.left(id)
+		answer = newMessage(msgAnswer, call, number(err), uint64(n))
+	case msgForget:
+		ks.forget(id)
+		return nil
+	}
+	if answer == nil || m.bad {
+		return errMessage
+	}
+	return send(guardianFD, answer)
+}
+
+func (ks *kids) startFor(id uint64, m *message) *message {
+	call := m.readUint()
+	if m.cut {
+		return newMessage(msgAnswer, call, uint64(syscall.EMFILE), 0)
+	}
+	s := Spec{Path: m.readString(), Args: m.readStrings(), Env: m.readStrings()}
+	if m.bad || len(m.files) == 0 {
+		return nil
+	}
+	files := make([]uintptr, 0, len(m.files)-1)
+	for _, fd := range m.files[1:] {
+		files = append(files, uintptr(fd))
+	}
+	pid, err := ks.start(id, s, m.files[0], files, func(e End) { _ = send(guardianFD, e.message(id)) })
+	return newMessage(msgAnswer, call, number(err), uint64(pid))
+}
+
+func (e End) message(id uint64) *message {
+	return newMessage(msgEnded, id, uint64(e.Code+1), uint64(e.Signal), flag(e.Core), uint64(e.User), uint64(e.Sys),
+		uint64(e.MaxRSS), flag(e.Left), number(e.Err))
+}
+
+func (m *message) readEnd() End {
+	e := End{Code: int(m.readUint()) - 1, Signal: syscall.Signal(m.readUint()), Core: m.readUint() != 0}
+	e.User, e.Sys = duration(m.readUint()), duration(m.readUint())
+	e.MaxRSS, e.Left = int64(m.readUint()), m.readUint() != 0
+	e.Err = numbered(m.readUint())
+	return e
+}
+
+const gone = 1 << 16 // ErrGone as a number: no errno is that high
+
+// number makes an error a number that numbered makes an error again.
+func number(err error) uint64 {
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, ErrGone):
+		return gone
+	case errors.As(err, &errno):
+		return uint64(errno)
+	}
+	return uint64(syscall.EIO)
+}
+
+func numbered(n uint64) error {
+	switch n {
+	case 0:
+		return nil
+	case gone:
+		return ErrGone
+	}
+	return syscall.Errno(n)
+}

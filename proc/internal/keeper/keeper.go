@@ -1,0 +1,102 @@
+// Package keeper starts the processes of a program, watches over them, and sees
+// to it that none outlives it. On Linux their parent is not the program itself
+// but a small guardian, a second process of the same executable: it is told by
+// the system when the program is gone, however that came about, and then kills
+// everything that descends from it. Being a subreaper, it is also the one to
+// whom a process falls whose own parent has ended, and so knows what a process
+// has left behind. Elsewhere, and where no guardian can be started, the program
+// is the parent.
+package keeper
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Spec says what to start.
+type Spec struct {
+	Path  string   // of the executable; one that is not absolute is relative to Dir
+	Args  []string // Path's place included
+	Env   []string
+	Dir   string     // empty: where this program is
+	Files []*os.File // 0, 1, 2, …; they stay the caller's
+}
+
+// End is how a process ended.
+type End struct {
+	Code      int            // -1 if a signal ended it
+	Signal    syscall.Signal // 0 if it exited
+	Core      bool
+	User, Sys time.Duration
+	MaxRSS    int64 // bytes; 0 where unknown
+	Left      bool  // something that it started may live on
+	Err       error // it is not known how it ended
+}
+
+// Scope says who gets a signal.
+type Scope uint8
+
+const (
+	Leader Scope = iota // the process that was started
+	Group               // its process group
+	Others              // what descends from it and has left the group
+	All                 // everyone
+)
+
+var (
+	// ErrGone is returned for a signal that nobody is left to get.
+	ErrGone = errors.New("no process left")
+	// ErrLost is the end of a process whose guardian has ended: it was killed.
+	ErrLost = errors.New("guardian process lost")
+)
+
+// parent starts processes. Its methods may be called from any goroutine.
+type parent interface {
+	start(id uint64, s Spec, ended func(End)) (pid int, err error)
+	signal(id uint64, sig syscall.Signal, to Scope) error
+	left(id uint64) (alive int, err error)
+	forget(id uint64)
+	broken() bool
+	close()
+}
+
+// Process is a process that was started.
+type Process struct {
+	PID int
+
+	id     uint64
+	parent parent
+	ended  chan struct{}
+	end    End
+}
+
+// Ended is closed when the process itself has ended.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// End tells how; only after Ended.
+func (p *Process) End() End { return p.end }
+
+// Signal sends sig. A process that is stopped is woken up, so that it can act on
+// it.
+func (p *Process) Signal(sig syscall.Signal, to Scope) error {
+	return p.parent.signal(p.id, sig, to)
+}
+
+// Gone tells whether the process has ended and nothing that it started is alive.
+func (p *Process) Gone() bool {
+	select {
+	case <-p.ended:
+	default:
+		return false
+	}
+	if !p.end.Left {
+		return true
+	}
+	n, err := p.parent.left(p.id)
+	return err != nil || n == 0
+}
+
+// Forget must be called when nobody is interested any more.
+func (p *Process) Forget() { p.parent.forget(p.id) }

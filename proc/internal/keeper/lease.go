@@ -1,0 +1,81 @@
+package keeper
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// shared is the one parent of all processes of this program, while somebody
+// holds it.
+var shared struct {
+	mu     sync.Mutex
+	users  int
+	parent parent
+}
+
+var lastID atomic.Uint64
+
+// Hold keeps the parent of processes in being until release is called.
+func Hold() (release func()) {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	shared.users++
+	return sync.OnceFunc(func() {
+		if p := letGo(); p != nil {
+			p.close()
+		}
+	})
+}
+
+// letGo returns the parent that nobody holds any more.
+func letGo() parent {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	shared.users--
+	if shared.users > 0 {
+		return nil
+	}
+	p := shared.parent
+	shared.parent = nil
+	return p
+}
+
+// Start starts a process. The caller must be holding. warn is told if no guardian
+// could be started, and why.
+func Start(s Spec, warn func(error)) (*Process, error) {
+	parent, warning := current()
+	if warning != nil {
+		warn(warning)
+	}
+	p := &Process{id: lastID.Add(1), parent: parent, ended: make(chan struct{})}
+	var err error
+	p.PID, err = parent.start(p.id, s, func(e End) {
+		p.end = e
+		close(p.ended)
+	})
+	var errno syscall.Errno
+	if errors.As(err, &errno) && err == error(errno) {
+		err = &os.PathError{Op: "fork/exec", Path: s.Path, Err: errno}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// current is the parent in being; one that is broken is replaced.
+func current() (p parent, warning error) {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.parent != nil && shared.parent.broken() {
+		shared.parent.close()
+		shared.parent = nil
+	}
+	if shared.parent == nil {
+		shared.parent, warning = newParent()
+	}
+	return shared.parent, warning
+}

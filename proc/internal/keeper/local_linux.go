@@ -1,0 +1,78 @@
+package keeper
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// newParent starts a guardian. Where that is not possible, which warning tells, or
+// COPPICE_GUARDIAN is off, the program itself is the parent.
+func newParent() (p parent, warning error) {
+	if os.Getenv("COPPICE_GUARDIAN") != "off" {
+		r, err := startGuardian()
+		if err == nil {
+			return r, nil
+		}
+		warning = err
+	}
+	return &local{ks: newKids(false), forker: newForker()}, warning
+}
+
+// local is the program as the parent of its processes. They die with it, but
+// what they leave behind is known only as far as it stays in their group.
+type local struct {
+	ks     *kids
+	forker *forker
+}
+
+func (l *local) start(id uint64, s Spec, ended func(End)) (pid int, err error) {
+	files := make([]uintptr, len(s.Files))
+	for i, f := range s.Files {
+		files[i] = f.Fd()
+	}
+	l.forker.do(func() { pid, err = l.ks.start(id, s, -1, files, ended) })
+	runtime.KeepAlive(s.Files)
+	return pid, err
+}
+
+func (l *local) signal(id uint64, sig syscall.Signal, to Scope) error {
+	return l.ks.signal(id, sig, to)
+}
+
+func (l *local) left(id uint64) (int, error) { return l.ks.left(id) }
+func (l *local) forget(id uint64)            { l.ks.forget(id) }
+func (l *local) broken() bool                { return false }
+
+func (l *local) close() {
+	l.forker.close()
+	l.ks.groups.close()
+}
+
+// openDir opens the directory in which a process is to be.
+func openDir(name string) (int, error) {
+	if name == "" {
+		name = "."
+	}
+	fd, err := unix.Open(name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "directory", Path: name, Err: err}
+	}
+	return fd, nil
+}
+
+// fdPath is a name for an open directory, even for one that was removed.
+func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+func duration(n uint64) time.Duration { return time.Duration(n) }
+
+func flag(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}

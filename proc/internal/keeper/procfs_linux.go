@@ -1,0 +1,123 @@
+package keeper
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// stat is what /proc tells of a process.
+type stat struct {
+	pid, ppid, pgid, sid int
+	zombie               bool
+	start                uint64 // with pid it names one process and no other
+}
+
+// readStat is false for a process that is no more.
+func readStat(pid int) (s stat, ok bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return s, false
+	}
+	// pid (name) state ppid pgrp session …, where the name may contain anything.
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) < 20 {
+		return s, false
+	}
+	s.pid = pid
+	s.ppid, _ = strconv.Atoi(f[1])
+	s.pgid, _ = strconv.Atoi(f[2])
+	s.sid, _ = strconv.Atoi(f[3])
+	s.start, _ = strconv.ParseUint(f[19], 10, 64)
+	// One whose first thread has ended looks like a zombie while others run.
+	threads, _ := strconv.Atoi(f[17])
+	s.zombie = (f[0] == "Z" || f[0] == "X") && threads <= 1
+	return s, true
+}
+
+// signal sends sig to the process that was read and to no other.
+func (s stat) signal(sig syscall.Signal) error {
+	fd, err := unix.PidfdOpen(s.pid, 0)
+	if err != nil {
+		if err == unix.ENOSYS {
+			return wake(s.pid, sig)
+		}
+		return err
+	}
+	defer unix.Close(fd)
+	if now, ok := readStat(s.pid); !ok || now.start != s.start {
+		return syscall.ESRCH
+	}
+	err = unix.PidfdSendSignal(fd, sig, nil, 0)
+	if err == nil && sig != syscall.SIGKILL {
+		_ = unix.PidfdSendSignal(fd, syscall.SIGCONT, nil, 0)
+	}
+	return err
+}
+
+// everyone is all processes of the system.
+func everyone() []int {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	pids := make([]int, 0, len(names))
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// childrenOf is the children that any thread of the process has.
+func childrenOf(pid int) []int {
+	if !childrenListed() {
+		var pids []int
+		for _, other := range everyone() {
+			if s, ok := readStat(other); ok && s.ppid == pid {
+				pids = append(pids, other)
+			}
+		}
+		return pids
+	}
+	tasks := "/proc/" + strconv.Itoa(pid) + "/task"
+	dir, err := os.Open(tasks)
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	var pids []int
+	for _, name := range names {
+		pids = append(pids, readPIDs(tasks+"/"+name+"/children")...)
+	}
+	return pids
+}
+
+// childrenListed tells whether the kernel was built to list children.
+var childrenListed = sync.OnceValue(func() bool {
+	_, err := os.ReadFile("/proc/thread-self/children")
+	return err == nil
+})
+
+func readPIDs(name string) []int {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, f := range strings.Fields(string(b)) {
+		if pid, err := strconv.Atoi(f); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

@@ -1,0 +1,276 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// remote is the guardian as the program sees it.
+type remote struct {
+	file  *os.File
+	conn  syscall.RawConn
+	guard *os.Process
+	done  chan struct{} // closed when nothing more is read
+
+	mu      sync.Mutex
+	lost    bool
+	lastID  uint64
+	calls   map[uint64]chan answer
+	running map[uint64]*running
+}
+
+type answer struct {
+	n   int
+	err error
+}
+
+type running struct {
+	pid   int // 0: being started
+	ended func(End)
+}
+
+const (
+	helloWait = 10 * time.Second // for the guardian to be ready
+	closeWait = time.Second      // for it to have ended
+)
+
+// self is this program, even if its file was replaced or removed.
+var self = "/proc/self/exe"
+
+// startGuardian starts this program once more, as the guardian.
+func startGuardian() (*remote, error) {
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
+	}
+	_ = unix.SetNonblock(ends[0], true)
+	ours, theirs := os.NewFile(uintptr(ends[0]), "guardian"), os.NewFile(uintptr(ends[1]), "guardian")
+	defer theirs.Close()
+	conn, err := ours.SyscallConn()
+	if err == nil {
+		r := &remote{file: ours, conn: conn, done: make(chan struct{}), calls: make(map[uint64]chan answer), running: make(map[uint64]*running)}
+		if err = r.launch(theirs); err == nil {
+			go r.read()
+			return r, nil
+		}
+	}
+	ours.Close()
+	return nil, err
+}
+
+func (r *remote) launch(theirs *os.File) error {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	r.guard, err = os.StartProcess(self, []string{guardianName}, &os.ProcAttr{
+		Env: os.Environ(), Files: []*os.File{null, null, null, theirs}, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return err
+	}
+	theirs.Close() // or its end would not be noticed
+	_ = r.file.SetReadDeadline(time.Now().Add(helloWait))
+	k, _, err := r.receive(newReceiver())
+	if err == nil && k != msgHello {
+		err = errMessage
+	}
+	if err != nil {
+		_ = r.guard.Kill()
+		_, _ = r.guard.Wait()
+		return fmt.Errorf("the guardian does not answer: %w", err)
+	}
+	return r.file.SetReadDeadline(time.Time{})
+}
+
+func (r *remote) receive(rc *receiver) (k kind, m *message, err error) {
+	waited := r.conn.Read(func(fd uintptr) bool {
+		k, m, err = rc.receive(int(fd))
+		return err != unix.EAGAIN
+	})
+	return k, m, errors.Join(err, waited)
+}
+
+func (r *remote) send(m *message) (err error) {
+	waited := r.conn.Write(func(fd uintptr) bool {
+		err = send(int(fd), m)
+		return err != unix.EAGAIN
+	})
+	if err == nil {
+		err = waited
+	}
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, os.ErrClosed) {
+		return ErrLost
+	}
+	return err
+}
+
+// read hands out what the guardian says, until it is gone.
+func (r *remote) read() {
+	defer close(r.done)
+	rc := newReceiver()
+	for {
+		k, m, err := r.receive(rc)
+		if err != nil {
+			r.lose()
+			return
+		}
+		m.closeFiles()
+		switch k {
+		case msgAnswer:
+			call, err := m.readUint(), numbered(m.readUint())
+			r.answer(call, answer{int(m.readUint()), err})
+		case msgEnded:
+			r.ended(m.readUint(), m.readEnd())
+		}
+	}
+}
+
+func (r *remote) answer(call uint64, a answer) {
+	r.mu.Lock()
+	c := r.calls[call]
+	delete(r.calls, call)
+	r.mu.Unlock()
+	if c != nil {
+		c <- a
+	}
+}
+
+func (r *remote) ended(id uint64, e End) {
+	r.mu.Lock()
+	p := r.running[id]
+	delete(r.running, id)
+	r.mu.Unlock()
+	if p != nil {
+		p.ended(e)
+	}
+}
+
+// lose ends everything that is not answered and has not ended. The processes
+// died with their parent, and what they started is killed as far as it stayed in
+// the group.
+func (r *remote) lose() {
+	r.mu.Lock()
+	r.lost = true
+	calls, all := r.calls, r.running
+	r.calls, r.running = nil, nil
+	r.mu.Unlock()
+	for _, c := range calls {
+		c <- answer{err: ErrLost}
+	}
+	for _, p := range all {
+		if p.pid != 0 {
+			_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+		}
+		p.ended(End{Code: -1, Err: ErrLost})
+	}
+}
+
+// call asks, and waits for the answer. write adds to the message behind id and call.
+func (r *remote) call(k kind, id uint64, fields ...uint64) (int, error) {
+	return r.ask(k, id, func(m *message) {
+		for _, f := range fields {
+			m.uint(f)
+		}
+	})
+}
+
+func (r *remote) ask(k kind, id uint64, write func(*message)) (int, error) {
+	c := make(chan answer, 1)
+	r.mu.Lock()
+	if r.lost {
+		r.mu.Unlock()
+		return 0, ErrLost
+	}
+	r.lastID++
+	call := r.lastID
+	r.calls[call] = c
+	r.mu.Unlock()
+	m := newMessage(k, id, call)
+	write(m)
+	if err := r.send(m); err != nil {
+		r.mu.Lock()
+		delete(r.calls, call)
+		r.mu.Unlock()
+		return 0, err
+	}
+	a := <-c
+	return a.n, a.err
+}
+
+func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
+	if len(s.Files) > maxFiles {
+		return 0, fmt.Errorf("more than %d files", maxFiles)
+	}
+	dir, err := openDir(s.Dir)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(dir)
+	p := &running{ended: ended}
+	r.mu.Lock()
+	if r.lost {
+		r.mu.Unlock()
+		return 0, ErrLost
+	}
+	r.running[id] = p
+	r.mu.Unlock()
+	pid, err := r.ask(msgStart, id, func(m *message) {
+		m.string(s.Path)
+		m.strings(s.Args)
+		m.strings(s.Env)
+		m.files = append(m.files, dir)
+		for _, f := range s.Files {
+			m.files = append(m.files, int(f.Fd()))
+		}
+	})
+	runtime.KeepAlive(s.Files)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		delete(r.running, id)
+		return 0, err
+	}
+	p.pid = pid
+	return pid, nil
+}
+
+func (r *remote) signal(id uint64, sig syscall.Signal, to Scope) error {
+	_, err := r.call(msgSignal, id, uint64(sig), uint64(to))
+	return err
+}
+
+func (r *remote) left(id uint64) (int, error) { return r.call(msgLeft, id) }
+
+func (r *remote) forget(id uint64) { _ = r.send(newMessage(msgForget, id)) }
+
+func (r *remote) broken() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost
+}
+
+// close ends the guardian, and with it whatever should still be alive.
+func (r *remote) close() {
+	r.file.Close()
+	<-r.done
+	waited := make(chan struct{})
+	go func() {
+		defer close(waited)
+		_, _ = r.guard.Wait()
+	}()
+	timer := time.NewTimer(closeWait)
+	defer timer.Stop()
+	select {
+	case <-waited:
+	case <-timer.C: // something cannot be killed at the moment
+	}
+}

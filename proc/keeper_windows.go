@@ -1,5 +1,0 @@
-package proc
-
-import "syscall"
-
-func ownGroup() *syscall.SysProcAttr { return nil }

@@ -1,0 +1,9 @@
+package proc
+
+import "syscall"
+
+// errTextBusy is the program's file being written to.
+const errTextBusy = syscall.Errno(32) // ERROR_SHARING_VIOLATION
+
+// readNow is not needed: a pipe's reads have no deadline here.
+func readNow(syscall.RawConn, []byte) int { return 0 }
