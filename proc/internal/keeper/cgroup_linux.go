@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,21 +25,20 @@ type cgroups struct {
 	dir  string
 	lock *os.File // of dir: as long as it is locked, somebody uses it
 
-	mu   sync.Mutex
-	made int
-	free []*cgroup // empty ones, for the next processes
+	mu    sync.Mutex
+	made  int
+	stale []*cgroup // that could not be removed yet
 }
 
 // cgroup is the group of one process. A nil one is none.
-type cgroup struct {
-	path   string
-	killed bool // what is started in it afterwards is killed too, by some kernels
-}
+//
+// None is used twice. Some kernels kill what is started in one that was ever
+// killed, and its last user may have changed it.
+type cgroup struct{ path string }
 
-const (
-	cgroupPrefix = "coppice-"
-	maxFree      = 64
-)
+const cgroupPrefix = "coppice-"
+
+var cgroupName = regexp.MustCompile(`^coppice-\d+-[0-9a-f]{8}$`)
 
 // openCgroups finds a place for control groups; nil where there is none, or where
 // COPPICE_CGROUPS is off.
@@ -115,6 +116,9 @@ func delegated(dir string) bool {
 func sweep(own string) {
 	stale, _ := filepath.Glob(filepath.Join(own, cgroupPrefix+"*"))
 	for _, dir := range stale {
+		if !cgroupName.MatchString(filepath.Base(dir)) {
+			continue
+		}
 		f, err := os.Open(dir)
 		if err != nil {
 			continue
@@ -144,18 +148,13 @@ func removeCgroup(dir string, until time.Time) {
 	}
 }
 
-// take returns an empty group, or nil.
+// take returns a new group, or nil.
 func (gs *cgroups) take() *cgroup {
 	if gs == nil {
 		return nil
 	}
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	if n := len(gs.free); n > 0 {
-		g := gs.free[n-1]
-		gs.free = gs.free[:n-1]
-		return g
-	}
 	gs.made++
 	g := &cgroup{path: filepath.Join(gs.dir, strconv.Itoa(gs.made))}
 	if os.Mkdir(g.path, 0o755) != nil {
@@ -164,18 +163,22 @@ func (gs *cgroups) take() *cgroup {
 	return g
 }
 
-// give takes g back. Nobody else has it then.
+// give removes g, now or when it can be.
 func (gs *cgroups) give(g *cgroup) {
 	if g == nil {
 		return
 	}
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	if len(gs.free) < maxFree && !g.killed && !g.populated() {
-		gs.free = append(gs.free, g)
-		return
-	}
-	removeCgroup(g.path, time.Time{})
+	gs.stale = slices.DeleteFunc(append(gs.stale, g), func(g *cgroup) bool {
+		err := os.Remove(g.path)
+		if errors.Is(err, syscall.EBUSY) {
+			removeCgroup(g.path, time.Time{})
+			_, err = os.Stat(g.path)
+			return err != nil
+		}
+		return true
+	})
 }
 
 // kill kills everybody in every group.
@@ -215,7 +218,6 @@ func (g *cgroup) kill() bool {
 	if g == nil {
 		return false
 	}
-	g.killed = true
 	return os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0) == nil
 }
 

@@ -8,40 +8,77 @@ import (
 
 // forker starts processes from one thread. The signal that a process gets when
 // its parent dies comes, on Linux, when the parent's thread dies, so that thread
-// must last as long as any process.
+// must last as long as any process. A start can take long, on a file system that
+// does not answer; others wait for it, and nobody else.
 type forker struct {
-	jobs chan func()
-	done chan struct{}
-	once sync.Once
+	mu     sync.Mutex
+	more   sync.Cond
+	jobs   []func()
+	closed bool
+	done   chan struct{}
 }
 
 func newForker() *forker {
-	f := &forker{jobs: make(chan func()), done: make(chan struct{})}
+	f := &forker{done: make(chan struct{})}
+	f.more.L = &f.mu
 	go f.run()
 	return f
 }
 
 func (f *forker) run() {
 	runtime.LockOSThread()
-	defer close(f.done)
 	defer runtime.UnlockOSThread()
-	for job := range f.jobs {
+	defer close(f.done)
+	for job := f.next(); job != nil; job = f.next() {
 		job()
 	}
 }
 
-func (f *forker) do(job func()) {
+// next is nil when there will be no more.
+func (f *forker) next() func() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.jobs) == 0 && !f.closed {
+		f.more.Wait()
+	}
+	if len(f.jobs) == 0 {
+		return nil
+	}
+	job := f.jobs[0]
+	f.jobs = f.jobs[1:]
+	return job
+}
+
+// post has the job done, unless f is closed.
+func (f *forker) post(job func()) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return false
+	}
+	f.jobs = append(f.jobs, job)
+	f.more.Signal()
+	return true
+}
+
+// do is post, and waits for it.
+func (f *forker) do(job func()) bool {
 	done := make(chan struct{})
-	f.jobs <- func() {
+	posted := f.post(func() {
 		defer close(done)
 		job()
+	})
+	if posted {
+		<-done
 	}
-	<-done
+	return posted
 }
 
 func (f *forker) close() {
-	f.once.Do(func() { close(f.jobs) })
-	<-f.done
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	f.more.Signal()
 }
 
 // fork starts s in a group of its own. It must be called from a thread that

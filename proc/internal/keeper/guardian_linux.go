@@ -1,12 +1,15 @@
 package keeper
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,8 +36,10 @@ func init() {
 // The main thread starts no process, so all of its children are orphans.
 func guard() {
 	runtime.LockOSThread()
+	if !trustworthy() {
+		syscall.Exit(1)
+	}
 	closeInherited()
-	_ = os.Chdir("/")
 	_ = os.WriteFile("/proc/self/comm", []byte("coppice-guard"), 0)
 	reaper := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == nil
 	// Caught, not ignored: what is ignored stays so in the processes it starts.
@@ -56,6 +61,40 @@ func guard() {
 			syscall.Exit(0)
 		}
 	}
+}
+
+// trustworthy is false where a guardian would do harm: where /proc tells of other
+// processes than it seems, and where executing the program has given it rights
+// that the program itself has laid down, or never had.
+func trustworthy() bool {
+	peer, err := unix.GetsockoptUcred(guardianFD, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	return err == nil && int(peer.Uid) == os.Geteuid() && int(peer.Gid) == os.Getegid() &&
+		os.Getuid() == os.Geteuid() && os.Getgid() == os.Getegid() && !secure() && procIsOurs()
+}
+
+// secure tells whether this process was given rights by the file that it
+// executes.
+func secure() bool {
+	const (
+		atSecure = 23
+		word     = int(unsafe.Sizeof(uintptr(0)))
+	)
+	b, err := os.ReadFile("/proc/self/auxv")
+	if err != nil {
+		return true
+	}
+	read := func(b []byte) uint64 {
+		if word == 4 {
+			return uint64(binary.NativeEndian.Uint32(b))
+		}
+		return binary.NativeEndian.Uint64(b)
+	}
+	for ; len(b) >= 2*word; b = b[2*word:] {
+		if read(b) == atSecure {
+			return read(b[word:]) != 0
+		}
+	}
+	return true
 }
 
 // closeInherited closes what the program had from its own parent and did not
@@ -80,14 +119,11 @@ func closeInherited() {
 	unix.CloseOnExec(guardianFD)
 }
 
-// serve carries out what the program says. It forks by itself and keeps its
-// thread, with which the processes would die.
+// serve carries out what the program says. It waits in one thread for that and
+// for the ends of processes; another starts them.
 func serve(ks *kids, over chan<- struct{}) {
 	runtime.LockOSThread()
-	defer func() {
-		close(over)
-		select {}
-	}()
+	defer close(over)
 	if send(guardianFD, newMessage(msgHello)) != nil {
 		return
 	}
@@ -96,30 +132,34 @@ func serve(ks *kids, over chan<- struct{}) {
 		return
 	}
 	ks.watch = func(k *kid, pidfd int) {
-		if !l.add(pidfd, func() { ks.bury(k) }) {
+		ended := func() {
+			if !ks.bury(k) {
+				go ks.await(k, -1)
+			}
+		}
+		if !l.add(pidfd, ended) {
 			go ks.await(k, pidfd)
 		}
 	}
+	forker := newForker()
 	r := newReceiver()
 	for l.wait() == nil {
 		k, m, err := r.receive(guardianFD)
 		if err != nil {
 			return
 		}
-		err = ks.obey(k, m)
-		m.closeFiles()
-		if err != nil {
+		if err = ks.obey(k, m, forker); err != nil {
 			return
 		}
 	}
 }
 
-func (ks *kids) obey(k kind, m *message) error {
+func (ks *kids) obey(k kind, m *message, f *forker) error {
 	id := m.readUint()
 	var answer *message
 	switch k {
 	case msgStart:
-		answer = ks.startFor(id, m)
+		return ks.startFor(id, m, f)
 	case msgSignal:
 		call, sig, to := m.readUint(), m.readUint(), m.readUint()
 		answer = newMessage(msgAnswer, call, number(ks.signal(id, syscall.Signal(sig), Scope(to))), 0)
@@ -137,21 +177,41 @@ func (ks *kids) obey(k kind, m *message) error {
 	return send(guardianFD, answer)
 }
 
-func (ks *kids) startFor(id uint64, m *message) *message {
+// room is how many descriptors a guardian keeps free, to be able to look at
+// processes.
+const room = 32
+
+// startFor leaves it to the forker to start a process and to answer.
+func (ks *kids) startFor(id uint64, m *message, f *forker) error {
 	call := m.readUint()
-	if m.cut {
-		return newMessage(msgAnswer, call, uint64(syscall.EMFILE), 0)
+	answer := func(pid int, err error) error {
+		return send(guardianFD, newMessage(msgAnswer, call, number(err), uint64(pid)))
 	}
+	// The lowest free descriptor is always the next, so those above are free.
+	var limit unix.Rlimit
+	if m.cut || unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && len(m.files) > 0 && uint64(slices.Max(m.files)+room) >= limit.Cur {
+		m.closeFiles()
+		return answer(0, syscall.EMFILE)
+	}
+	hasDir := m.readUint() != 0
 	s := Spec{Path: m.readString(), Args: m.readStrings(), Env: m.readStrings()}
-	if m.bad || len(m.files) == 0 {
-		return nil
+	if m.bad || hasDir && len(m.files) == 0 {
+		return errMessage
 	}
-	files := make([]uintptr, 0, len(m.files)-1)
-	for _, fd := range m.files[1:] {
-		files = append(files, uintptr(fd))
+	dir, rest := -1, m.files
+	if hasDir {
+		dir, rest = m.files[0], m.files[1:]
 	}
-	pid, err := ks.start(id, s, m.files[0], files, func(e End) { _ = send(guardianFD, e.message(id)) })
-	return newMessage(msgAnswer, call, number(err), uint64(pid))
+	files := make([]uintptr, len(rest))
+	for i, fd := range rest {
+		files[i] = uintptr(fd)
+	}
+	f.post(func() {
+		pid, err := ks.start(id, s, dir, files, func(e End) { _ = send(guardianFD, e.message(id)) })
+		m.closeFiles()
+		_ = answer(pid, err)
+	})
+	return nil
 }
 
 func (e End) message(id uint64) *message {

@@ -25,11 +25,12 @@ type kids struct {
 
 // kid is a process that leads a group, from its start until it is forgotten.
 type kid struct {
-	pid    int
-	slot   uint64  // its mark
-	cgroup *cgroup // or nil
-	gone   bool    // it was reaped, and its pid may be another's
-	ended  func(End)
+	pid       int
+	slot      uint64  // its mark
+	cgroup    *cgroup // or nil
+	gone      bool    // it was reaped, and its pid may be another's
+	groupGone bool    // the same for its group
+	ended     func(End)
 }
 
 func newKids(reaper bool) *kids {
@@ -47,18 +48,15 @@ func newKids(reaper bool) *kids {
 // start forks on the calling thread. ended is called once.
 func (ks *kids) start(id uint64, s Spec, dir int, files []uintptr, ended func(End)) (int, error) {
 	k := &kid{cgroup: ks.groups.take(), ended: ended}
-	ks.mu.Lock()
-	k.slot = ks.freeSlot(id)
+	ks.takeSlot(k, id)
 	ks.marks.set(k.slot)
-	pid, pidfd, err := k.fork(s, dir, files)
-	if err != nil && k.cgroup != nil && !errors.Is(err, syscall.EAGAIN) { // it may be the group's fault
-		ks.groups.give(k.cgroup)
-		k.cgroup = nil
-		pid, pidfd, err = k.fork(s, dir, files)
-	}
+	pid, pidfd, err := ks.fork(k, s, dir, files)
+	ks.mu.Lock()
 	if err == nil {
 		k.pid = pid
-		ks.byID[id], ks.byPID[pid], ks.bySlot[k.slot] = k, k, k
+		ks.byID[id], ks.byPID[pid] = k, k
+	} else {
+		delete(ks.bySlot, k.slot)
 	}
 	ks.mu.Unlock()
 	if err != nil {
@@ -69,40 +67,51 @@ func (ks *kids) start(id uint64, s Spec, dir int, files []uintptr, ended func(En
 	return pid, nil
 }
 
-func (k *kid) fork(s Spec, dir int, files []uintptr) (pid, pidfd int, err error) {
-	group := k.cgroup.open()
-	if group < 0 {
-		k.cgroup = nil
-	} else {
-		defer unix.Close(group)
+// fork tries without a control group if it fails with one.
+func (ks *kids) fork(k *kid, s Spec, dir int, files []uintptr) (pid, pidfd int, err error) {
+	if group := k.cgroup.open(); group >= 0 {
+		pid, pidfd, err = fork(s, dir, files, group)
+		unix.Close(group)
+		if err == nil || errors.Is(err, syscall.EAGAIN) {
+			return pid, pidfd, err
+		}
 	}
-	return fork(s, dir, files, group)
+	ks.groups.give(k.cgroup)
+	k.cgroup = nil
+	return fork(s, dir, files, -1)
 }
 
-// freeSlot is 0, which marks nothing, if all are taken.
-func (ks *kids) freeSlot(id uint64) uint64 {
+// takeSlot gives k a mark of its own; if there is none left, none.
+func (ks *kids) takeSlot(k *kid, id uint64) {
+	ks.mu.Lock()
+	defer ks.mu.Unlock()
 	if len(ks.bySlot) >= slots {
-		return 0
+		return
 	}
-	slot := id%slots + 1
-	for ks.bySlot[slot] != nil {
-		slot = slot%slots + 1
+	k.slot = id%slots + 1
+	for ks.bySlot[k.slot] != nil {
+		k.slot = k.slot%slots + 1
 	}
-	return slot
+	ks.bySlot[k.slot] = k
 }
 
 // await waits for the process to end without a thread, where that is possible.
 func (ks *kids) await(k *kid, pidfd int) {
-	awaitEnd(k.pid, pidfd)
-	ks.bury(k)
+	for awaitEnd(k.pid, pidfd); !ks.bury(k); awaitEnd(k.pid, -1) {
+	}
 }
 
-// bury reaps a process that has ended.
-func (ks *kids) bury(k *kid) {
+// bury reaps a process that has ended. It does not wait: one that is traced ends
+// for its parent when the tracer says so, and then it is false.
+func (ks *kids) bury(k *kid) bool {
 	var status syscall.WaitStatus
 	var usage syscall.Rusage
 	ks.mu.Lock()
-	_, err := wait4(k.pid, &status, &usage)
+	n, err := wait4(k.pid, &status, &usage)
+	if n == 0 && err == nil {
+		ks.mu.Unlock()
+		return false
+	}
 	k.gone = true
 	left := ks.alive(k) > 0
 	ks.mu.Unlock()
@@ -113,6 +122,7 @@ func (ks *kids) bury(k *kid) {
 		end.read(status, &usage)
 	}
 	k.ended(end)
+	return true
 }
 
 func (e *End) read(status syscall.WaitStatus, usage *syscall.Rusage) {
@@ -126,7 +136,7 @@ func (e *End) read(status syscall.WaitStatus, usage *syscall.Rusage) {
 
 func wait4(pid int, status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) {
 	for {
-		n, err := syscall.Wait4(pid, status, 0, usage)
+		n, err := syscall.Wait4(pid, status, syscall.WNOHANG, usage)
 		if err != syscall.EINTR {
 			return n, err
 		}
@@ -178,23 +188,47 @@ func (ks *kids) signal(id uint64, sig syscall.Signal, to Scope) error {
 		}
 		return wake(k.pid, sig)
 	case Group:
-		return wake(-k.pid, sig)
+		return ks.signalGroup(k, sig)
 	case Others:
-		return ks.signalOthers(k, sig)
-	default:
-		if sig == syscall.SIGKILL && k.cgroup.kill() {
-			return nil
-		}
-		return errors.Join(ks.signalOthers(k, sig), wake(-k.pid, sig))
+		return ks.signalMembers(k, sig, func(s stat) bool { return s.pgid != k.pid })
 	}
+	if sig == syscall.SIGKILL {
+		k.cgroup.kill()
+	}
+	err = ks.signalGroup(k, sig)
+	if rest := ks.signalMembers(k, sig, func(s stat) bool { return s.pgid != k.pid }); rest != nil && (err == nil || err == ErrGone) {
+		err = rest
+	}
+	return err
+}
+
+// signalGroup signals the group by its number, which is the leader's pid, as long
+// as the leader has not been reaped: then the number is no other's. Later, its
+// members are signalled one by one.
+func (ks *kids) signalGroup(k *kid, sig syscall.Signal) error {
+	if !k.gone {
+		return wake(-k.pid, sig)
+	}
+	if k.groupEmpty() {
+		return ErrGone
+	}
+	if !procIsOurs() {
+		return wake(-k.pid, sig)
+	}
+	return ks.signalMembers(k, sig, func(s stat) bool { return s.pgid == k.pid })
+}
+
+// groupEmpty looks at the group of a leader that has been reaped, unless it was
+// empty once.
+func (k *kid) groupEmpty() bool {
+	if !k.groupGone && syscall.Kill(-k.pid, 0) == syscall.ESRCH {
+		k.groupGone = true
+	}
+	return k.groupGone
 }
 
 // wake sends sig to a process or, as kill does, to the group -pid, and wakes up
 // who is stopped.
-//
-// The group's number is the leader's pid. It is not given to another process
-// while a member of the group lives, and the system hands out numbers in turn, so
-// one that has just become free is not given away between a look and a signal.
 func wake(pid int, sig syscall.Signal) error {
 	err := syscall.Kill(pid, sig)
 	if err == syscall.ESRCH {
@@ -206,19 +240,19 @@ func wake(pid int, sig syscall.Signal) error {
 	return err
 }
 
-// signalOthers signals those outside the group, each by a descriptor, which
-// cannot mean another process.
-func (ks *kids) signalOthers(k *kid, sig syscall.Signal) error {
-	var first error
+// signalMembers signals some of the members, each by a descriptor, which cannot
+// mean another process.
+func (ks *kids) signalMembers(k *kid, sig syscall.Signal, which func(stat) bool) error {
+	err := ErrGone
 	for _, s := range ks.members(k) {
-		if s.pgid == k.pid {
+		if !which(s) {
 			continue
 		}
-		if err := s.signal(sig); err != nil && err != syscall.ESRCH && first == nil {
-			first = err
+		if e := s.signal(sig); e != ErrGone && (err == ErrGone || err == nil) {
+			err = e
 		}
 	}
-	return first
+	return err
 }
 
 // left tells how many are alive.
@@ -235,10 +269,16 @@ func (ks *kids) left(id uint64) (int, error) {
 // alive looks for as little as it can, and twice before it says that there is
 // nobody, because a process may fork and end while it looks.
 func (ks *kids) alive(k *kid) int {
-	if k.cgroup != nil && !k.cgroup.populated() {
+	alone := k.gone && k.groupEmpty() // the leader and its group have ended
+	switch {
+	case !procIsOurs():
+		if alone {
+			return 0
+		}
+		return 1
+	case ks.reaper && len(ks.orphans()) == 0 && (alone || k.cgroup != nil && !k.cgroup.populated()):
 		return 0
-	}
-	if k.gone && syscall.Kill(-k.pid, 0) == syscall.ESRCH && (!ks.reaper || len(ks.orphans()) == 0) {
+	case !ks.reaper && alone:
 		return 0
 	}
 	if n := len(ks.members(k)); n > 0 {

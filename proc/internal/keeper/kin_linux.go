@@ -4,12 +4,13 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // members is what is alive of a process and all that descends from it.
 func (ks *kids) members(k *kid) []stat {
-	if k.cgroup != nil {
-		return living(k.cgroup.procs())
+	if !procIsOurs() {
+		return nil
 	}
 	var roots []int
 	if !k.gone {
@@ -21,12 +22,15 @@ func (ks *kids) members(k *kid) []stat {
 				roots = append(roots, pid)
 			}
 		}
-	} else {
+	} else if !k.groupGone {
 		for _, pid := range everyone() {
 			if s, ok := readStat(pid); ok && s.pgid == k.pid {
 				roots = append(roots, pid)
 			}
 		}
+	}
+	if k.cgroup != nil {
+		roots = append(roots, k.cgroup.procs()...)
 	}
 	return living(descendants(roots))
 }
@@ -75,7 +79,7 @@ func (ks *kids) orphans() []int {
 }
 
 // whose tells from which process an orphan descends, by the mark; without marks
-// by the group and the session; and if there is only one process, it is that.
+// by the group; and if there is only one process, it is that.
 func (ks *kids) whose(pid int) *kid {
 	s, ok := readStat(pid)
 	if !ok || s.zombie {
@@ -88,10 +92,7 @@ func (ks *kids) whose(pid int) *kid {
 		}
 		return k
 	}
-	if k := ks.byPID[s.pgid]; k != nil {
-		return k
-	}
-	if k := ks.byPID[s.sid]; k != nil {
+	if k := ks.byPID[s.pgid]; k != nil && !k.groupGone {
 		return k
 	}
 	if len(ks.byID) == 1 {
@@ -111,26 +112,42 @@ func (ks *kids) reapOrphans() {
 	}
 }
 
-// killAll kills whatever descends from this process, until there is nothing.
-func (ks *kids) killAll() {
+// killGroups kills what is known without a look.
+func (ks *kids) killGroups() {
 	ks.mu.Lock()
 	defer ks.mu.Unlock()
+	for _, k := range ks.byPID {
+		if !k.gone {
+			_ = syscall.Kill(-k.pid, syscall.SIGKILL)
+			_ = syscall.Kill(k.pid, syscall.SIGKILL)
+		}
+	}
 	ks.groups.kill()
-	for {
-		self := os.Getpid()
-		for _, s := range living(descendants(childrenOf(self))) {
+}
+
+// killAll kills whatever descends from this process, until there is nothing. It
+// begins with what takes neither a descriptor nor a readable /proc.
+func (ks *kids) killAll() {
+	ks.killGroups()
+	ks.mu.Lock()
+	defer ks.mu.Unlock()
+	for wait := time.Millisecond; ; wait = min(2*wait, 10*time.Millisecond) {
+		children := childrenOf(os.Getpid())
+		for _, pid := range children { // not reaped, so it is nobody else
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		for _, s := range living(descendants(children)) {
 			_ = s.signal(syscall.SIGKILL)
 		}
-		for flags := 0; ; { // one at least, and whoever else has ended
-			pid, err := syscall.Wait4(-1, nil, flags, nil)
+		for {
+			pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 			if err == syscall.ECHILD {
 				return
 			}
-			if pid > 0 {
-				flags = syscall.WNOHANG
-			} else if err != syscall.EINTR {
+			if pid <= 0 && err != syscall.EINTR {
 				break
 			}
 		}
+		time.Sleep(wait)
 	}
 }

@@ -11,6 +11,8 @@ import (
 // shared is the one parent of all processes of this program, while somebody
 // holds it.
 var shared struct {
+	launch sync.Mutex // held while a parent is made, which may take a while
+
 	mu     sync.Mutex
 	users  int
 	parent parent
@@ -43,15 +45,17 @@ func letGo() parent {
 	return p
 }
 
-// Start starts a process. The caller must be holding. warn is told if no guardian
-// could be started, and why.
+// Start starts a process. It is ErrGone if nobody is holding. warn is told if no
+// guardian could be started, and why.
 func Start(s Spec, warn func(error)) (*Process, error) {
-	parent, warning := current()
+	parent, warning, err := current()
+	if err != nil {
+		return nil, err
+	}
 	if warning != nil {
 		warn(warning)
 	}
 	p := &Process{id: lastID.Add(1), parent: parent, ended: make(chan struct{})}
-	var err error
 	p.PID, err = parent.start(p.id, s, func(e End) {
 		p.end = e
 		close(p.ended)
@@ -67,15 +71,41 @@ func Start(s Spec, warn func(error)) (*Process, error) {
 }
 
 // current is the parent in being; one that is broken is replaced.
-func current() (p parent, warning error) {
+func current() (p parent, warning, err error) {
+	shared.launch.Lock()
+	defer shared.launch.Unlock()
+	p, old, err := standing()
+	if old != nil {
+		old.close()
+	}
+	if p != nil || err != nil {
+		return p, nil, err
+	}
+	if p, warning, err = newParent(); err != nil {
+		return nil, nil, err
+	}
+	shared.mu.Lock()
+	held := shared.users > 0
+	if held {
+		shared.parent = p
+	}
+	shared.mu.Unlock()
+	if !held {
+		p.close()
+		return nil, nil, ErrGone
+	}
+	return p, warning, nil
+}
+
+// standing returns the parent there is, or a broken one that is to be closed.
+func standing() (p, old parent, err error) {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
+	if shared.users == 0 {
+		return nil, nil, ErrGone
+	}
 	if shared.parent != nil && shared.parent.broken() {
-		shared.parent.close()
-		shared.parent = nil
+		old, shared.parent = shared.parent, nil
 	}
-	if shared.parent == nil {
-		shared.parent, warning = newParent()
-	}
-	return shared.parent, warning
+	return shared.parent, old, nil
 }

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"strconv"
@@ -11,16 +12,22 @@ import (
 )
 
 // newParent starts a guardian. Where that is not possible, which warning tells, or
-// COPPICE_GUARDIAN is off, the program itself is the parent.
-func newParent() (p parent, warning error) {
+// COPPICE_GUARDIAN is off, the program itself is the parent. A shortage that may
+// pass is an error.
+func newParent() (p parent, warning, err error) {
 	if os.Getenv("COPPICE_GUARDIAN") != "off" {
 		r, err := startGuardian()
+		for _, short := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
+			if errors.Is(err, short) {
+				return nil, nil, err
+			}
+		}
 		if err == nil {
-			return r, nil
+			return r, nil, nil
 		}
 		warning = err
 	}
-	return &local{ks: newKids(false), forker: newForker()}, warning
+	return &local{ks: newKids(false), forker: newForker()}, warning, nil
 }
 
 // local is the program as the parent of its processes. They die with it, but
@@ -35,7 +42,9 @@ func (l *local) start(id uint64, s Spec, ended func(End)) (pid int, err error) {
 	for i, f := range s.Files {
 		files[i] = f.Fd()
 	}
-	l.forker.do(func() { pid, err = l.ks.start(id, s, -1, files, ended) })
+	if !l.forker.do(func() { pid, err = l.ks.start(id, s, -1, files, ended) }) {
+		err = ErrGone
+	}
 	runtime.KeepAlive(s.Files)
 	return pid, err
 }
@@ -50,6 +59,7 @@ func (l *local) broken() bool                { return false }
 
 func (l *local) close() {
 	l.forker.close()
+	l.ks.killGroups()
 	l.ks.groups.close()
 }
 

@@ -8,7 +8,9 @@ import (
 	"syscall"
 )
 
-func newParent() (parent, error) { return &local{all: make(map[uint64]*os.Process)}, nil }
+func newParent() (p parent, warning, err error) {
+	return &local{all: make(map[uint64]*os.Process)}, nil, nil
+}
 
 // local is the program as the parent of its processes.
 type local struct {

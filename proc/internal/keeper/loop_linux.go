@@ -1,14 +1,20 @@
 package keeper
 
-import "golang.org/x/sys/unix"
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
 
 // loop waits for the ends of processes and for messages, in one thread, so that
 // neither has to be handed from one to another.
 type loop struct {
 	epoll  int
-	main   int
-	ends   map[int]func() // by pidfd
+	main   int // where messages come from
 	events []unix.EpollEvent
+
+	mu   sync.Mutex
+	ends map[int]func() // by pidfd
 }
 
 func newLoop(main int) (*loop, error) {
@@ -27,11 +33,29 @@ func (l *loop) register(fd int) error {
 // add calls ended, from wait, when the process of pidfd has ended. False: that is
 // not possible.
 func (l *loop) add(pidfd int, ended func()) bool {
-	if pidfd < 0 || l.register(pidfd) != nil {
+	if pidfd < 0 {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.register(pidfd) != nil {
 		return false
 	}
 	l.ends[pidfd] = ended
 	return true
+}
+
+// take returns what to call for a descriptor, once, and closes it. To close it
+// would not be enough to hear no more of it: a process that is being started has
+// a copy for a moment.
+func (l *loop) take(fd int) (ended func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ended = l.ends[fd]
+	delete(l.ends, fd)
+	_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil)
+	unix.Close(fd)
+	return ended
 }
 
 // wait returns when there is a message.
@@ -42,13 +66,10 @@ func (l *loop) wait() error {
 			return err
 		}
 		for _, e := range l.events[:max(n, 0)] {
-			fd := int(e.Fd)
-			if ended := l.ends[fd]; ended != nil {
-				delete(l.ends, fd)
-				unix.Close(fd)
-				ended()
-			} else {
+			if int(e.Fd) == l.main {
 				message = true
+			} else {
+				l.take(int(e.Fd))()
 			}
 		}
 	}

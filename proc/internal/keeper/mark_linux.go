@@ -41,6 +41,10 @@ func readMarks() marks {
 			m.shift -= slotBits
 		}
 	}
+	m.set(0)
+	if unix.Getrlimit(unix.RLIMIT_LOCKS, &limit) != nil || limit.Cur != m.base {
+		return marks{shift: noMark} // the kernel has no room for it
+	}
 	return m
 }
 

@@ -40,25 +40,40 @@ func readStat(pid int) (s stat, ok bool) {
 	return s, true
 }
 
-// signal sends sig to the process that was read and to no other.
+// signal sends sig to the process that was read and to no other, as far as the
+// system lets it be sure.
 func (s stat) signal(sig syscall.Signal) error {
 	fd, err := unix.PidfdOpen(s.pid, 0)
-	if err != nil {
-		if err == unix.ENOSYS {
-			return wake(s.pid, sig)
+	if err == nil {
+		defer unix.Close(fd)
+		if !s.still() {
+			return ErrGone
 		}
-		return err
+		if err = unix.PidfdSendSignal(fd, sig, nil, 0); err == nil && sig != syscall.SIGKILL {
+			_ = unix.PidfdSendSignal(fd, syscall.SIGCONT, nil, 0)
+		}
 	}
-	defer unix.Close(fd)
-	if now, ok := readStat(s.pid); !ok || now.start != s.start {
-		return syscall.ESRCH
+	switch {
+	case err == nil:
+		return nil
+	case err == syscall.ESRCH || !s.still():
+		return ErrGone
 	}
-	err = unix.PidfdSendSignal(fd, sig, nil, 0)
-	if err == nil && sig != syscall.SIGKILL {
-		_ = unix.PidfdSendSignal(fd, syscall.SIGCONT, nil, 0)
-	}
-	return err
+	return wake(s.pid, sig) // it may be that only descriptors are forbidden
 }
+
+// still tells whether the process is the one that was read.
+func (s stat) still() bool {
+	now, ok := readStat(s.pid)
+	return ok && now.start == s.start
+}
+
+// procIsOurs tells whether /proc is that of this process's pid namespace. Another
+// one's numbers are other processes.
+var procIsOurs = sync.OnceValue(func() bool {
+	self, err := os.Readlink("/proc/self")
+	return err == nil && self == strconv.Itoa(os.Getpid())
+})
 
 // everyone is all processes of the system.
 func everyone() []int {

@@ -31,8 +31,11 @@ type answer struct {
 	err error
 }
 
+// running is a process from its start until it is forgotten.
 type running struct {
 	pid   int // 0: being started
+	over  bool
+	left  bool // over, and something that it started may be alive
 	ended func(End)
 }
 
@@ -104,10 +107,7 @@ func (r *remote) send(m *message) (err error) {
 		err = send(int(fd), m)
 		return err != unix.EAGAIN
 	})
-	if err == nil {
-		err = waited
-	}
-	if errors.Is(err, unix.EPIPE) || errors.Is(err, os.ErrClosed) {
+	if waited != nil || err == unix.EPIPE || err == unix.ECONNRESET {
 		return ErrLost
 	}
 	return err
@@ -147,7 +147,9 @@ func (r *remote) answer(call uint64, a answer) {
 func (r *remote) ended(id uint64, e End) {
 	r.mu.Lock()
 	p := r.running[id]
-	delete(r.running, id)
+	if p != nil {
+		p.over, p.left = true, e.Left
+	}
 	r.mu.Unlock()
 	if p != nil {
 		p.ended(e)
@@ -162,15 +164,21 @@ func (r *remote) lose() {
 	r.lost = true
 	calls, all := r.calls, r.running
 	r.calls, r.running = nil, nil
+	var ended []func(End)
+	for _, p := range all {
+		if p.pid != 0 && (!p.over || p.left) {
+			_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+		}
+		if !p.over {
+			ended = append(ended, p.ended)
+		}
+	}
 	r.mu.Unlock()
 	for _, c := range calls {
 		c <- answer{err: ErrLost}
 	}
-	for _, p := range all {
-		if p.pid != 0 {
-			_ = syscall.Kill(-p.pid, syscall.SIGKILL)
-		}
-		p.ended(End{Code: -1, Err: ErrLost})
+	for _, tell := range ended {
+		tell(End{Code: -1, Err: ErrLost})
 	}
 }
 
@@ -211,10 +219,15 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 		return 0, fmt.Errorf("more than %d files", maxFiles)
 	}
 	dir, err := openDir(s.Dir)
+	if s.Dir == "" && errors.Is(err, os.ErrPermission) {
+		dir, err = -1, nil // the guardian is there, too
+	}
 	if err != nil {
 		return 0, err
 	}
-	defer unix.Close(dir)
+	if dir >= 0 {
+		defer unix.Close(dir)
+	}
 	p := &running{ended: ended}
 	r.mu.Lock()
 	if r.lost {
@@ -224,10 +237,13 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 	r.running[id] = p
 	r.mu.Unlock()
 	pid, err := r.ask(msgStart, id, func(m *message) {
+		m.uint(flag(dir >= 0))
 		m.string(s.Path)
 		m.strings(s.Args)
 		m.strings(s.Env)
-		m.files = append(m.files, dir)
+		if dir >= 0 {
+			m.files = append(m.files, dir)
+		}
 		for _, f := range s.Files {
 			m.files = append(m.files, int(f.Fd()))
 		}
@@ -239,7 +255,9 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 		delete(r.running, id)
 		return 0, err
 	}
-	p.pid = pid
+	if p.pid = pid; r.lost {
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+	}
 	return pid, nil
 }
 
@@ -250,7 +268,12 @@ func (r *remote) signal(id uint64, sig syscall.Signal, to Scope) error {
 
 func (r *remote) left(id uint64) (int, error) { return r.call(msgLeft, id) }
 
-func (r *remote) forget(id uint64) { _ = r.send(newMessage(msgForget, id)) }
+func (r *remote) forget(id uint64) {
+	r.mu.Lock()
+	delete(r.running, id)
+	r.mu.Unlock()
+	_ = r.send(newMessage(msgForget, id))
+}
 
 func (r *remote) broken() bool {
 	r.mu.Lock()

@@ -18,7 +18,7 @@ type kind uint64
 
 const (
 	msgHello  kind = iota // the guardian is ready
-	msgStart              // id, call, path, args, env; dir and files come along
+	msgStart              // id, call, whether there is a dir, path, args, env; dir and files come along
 	msgSignal             // id, call, signal, scope
 	msgLeft               // id, call
 	msgForget             // id
