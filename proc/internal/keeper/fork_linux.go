@@ -84,6 +84,13 @@ func (f *forker) close() {
 // fork starts s in a group of its own. It must be called from a thread that
 // outlives the process. dir, unless it is -1, is an open directory to be in.
 func fork(s Spec, dir int, files []uintptr, cgroup int) (pid, pidfd int, err error) {
+	if s.Setup != nil {
+		return forkStarter(s, dir, files, cgroup)
+	}
+	return forkExec(s, dir, files, cgroup)
+}
+
+func forkExec(s Spec, dir int, files []uintptr, cgroup int) (pid, pidfd int, err error) {
 	pidfd = -1
 	attr := &syscall.ProcAttr{
 		Dir: s.Dir, Env: s.Env, Files: files,

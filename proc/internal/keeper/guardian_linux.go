@@ -185,7 +185,7 @@ const room = 32
 func (ks *kids) startFor(id uint64, m *message, f *forker) error {
 	call := m.readUint()
 	answer := func(pid int, err error) error {
-		return send(guardianFD, newMessage(msgAnswer, call, number(err), uint64(pid)))
+		return send(guardianFD, newMessage(msgAnswer, call, number(err), uint64(pid)).fault(err))
 	}
 	// The lowest free descriptor is always the next, so those above are free.
 	var limit unix.Rlimit
@@ -194,7 +194,7 @@ func (ks *kids) startFor(id uint64, m *message, f *forker) error {
 		return answer(0, syscall.EMFILE)
 	}
 	hasDir := m.readUint() != 0
-	s := Spec{Path: m.readString(), Args: m.readStrings(), Env: m.readStrings()}
+	s := m.readSpec()
 	if m.bad || hasDir && len(m.files) == 0 {
 		return errMessage
 	}

@@ -22,6 +22,7 @@ type Spec struct {
 	Env   []string
 	Dir   string     // empty: where this program is
 	Files []*os.File // 0, 1, 2, …; they stay the caller's
+	Setup *Setup     // nil: nothing
 }
 
 // End is how a process ended.

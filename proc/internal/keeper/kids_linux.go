@@ -72,7 +72,8 @@ func (ks *kids) fork(k *kid, s Spec, dir int, files []uintptr) (pid, pidfd int, 
 	if group := k.cgroup.open(); group >= 0 {
 		pid, pidfd, err = fork(s, dir, files, group)
 		unix.Close(group)
-		if err == nil || errors.Is(err, syscall.EAGAIN) {
+		var setup *SetupError
+		if err == nil || errors.Is(err, syscall.EAGAIN) || errors.As(err, &setup) {
 			return pid, pidfd, err
 		}
 	}

@@ -127,7 +127,8 @@ func (r *remote) read() {
 		switch k {
 		case msgAnswer:
 			call, err := m.readUint(), numbered(m.readUint())
-			r.answer(call, answer{int(m.readUint()), err})
+			n := int(m.readUint())
+			r.answer(call, answer{n, m.readFault(err)})
 		case msgEnded:
 			r.ended(m.readUint(), m.readEnd())
 		}
@@ -238,9 +239,7 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 	r.mu.Unlock()
 	pid, err := r.ask(msgStart, id, func(m *message) {
 		m.uint(flag(dir >= 0))
-		m.string(s.Path)
-		m.strings(s.Args)
-		m.strings(s.Env)
+		m.spec(s)
 		if dir >= 0 {
 			m.files = append(m.files, dir)
 		}
