@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -42,6 +43,41 @@ type Command struct {
 
 	// ClearEnv starts from an empty environment instead.
 	ClearEnv bool
+
+	// Stdin gives each incarnation what it reads. A reader that is a *os.File is
+	// handed to the process as it is; any other is copied from until it or the
+	// process ends, and one whose Read may block must be an io.Closer whose Close
+	// ends that, or its goroutine is given up. It is closed when it is not needed any
+	// more, unless it is os.Stdin. Nil: the null device. See Text.
+	Stdin func() (io.Reader, error)
+
+	// Files are open in the process from descriptor 3 on, or behind the Sockets.
+	// They stay the caller's.
+	Files []*os.File
+
+	// Sockets are the first descriptors from 3 on, told to the process by LISTEN_FDS,
+	// LISTEN_PID and LISTEN_FDNAMES, as sd_listen_fds(3) has it. They stay the
+	// caller's, so connections wait in them while the process is restarted.
+	Sockets []Socket
+
+	// User and Group, by name or number, are whom the process runs as. User alone:
+	// with all of the user's groups, and USER, LOGNAME and HOME set unless Env does or
+	// ClearEnv is set. Group alone: without supplementary groups. A number that no
+	// user has needs Group. Empty: whom this program runs as.
+	User, Group string
+
+	// Umask is the process's file mode creation mask. Nil: inherited.
+	Umask *fs.FileMode
+
+	// Nice is added to the nice value that is inherited. Less than 0 needs privileges.
+	Nice int
+
+	// OOMScoreAdj, -1000 to 1000, says how soon the process is killed when memory is
+	// short. Nil: inherited.
+	OOMScoreAdj *int
+
+	// Limits are resource limits. Those that are not named are inherited.
+	Limits map[Resource]Limit
 
 	// Signal asks the process group to stop, and what has left the group when the
 	// process has ended. 0: SIGTERM.
@@ -118,6 +154,9 @@ func (c *Command) Validate() error {
 			return fmt.Errorf("ExpectedCodes[%d]: negative: %d", i, code)
 		}
 	}
+	if err := c.validateSetup(); err != nil {
+		return err
+	}
 	if c.Ready != nil {
 		if err := c.Ready.validate(); err != nil {
 			return fmt.Errorf("Ready: %w", err)
@@ -133,11 +172,15 @@ func (c *Command) signal() syscall.Signal {
 	return c.Signal
 }
 
-func (c *Command) environ() []string {
-	if c.ClearEnv {
-		return append([]string{}, c.Env...) // not nil, which would mean all
+func (c *Command) environ(a *account) []string {
+	env := []string{} // not nil, which would mean all
+	if !c.ClearEnv {
+		env = os.Environ()
+		if a != nil {
+			env = append(env, a.env...)
+		}
 	}
-	return append(os.Environ(), c.Env...)
+	return append(append(env, c.Env...), c.socketEnv()...)
 }
 
 func (c *Command) logger() *slog.Logger {

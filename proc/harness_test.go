@@ -25,6 +25,8 @@ const (
 	glance   = 2 * time.Millisecond
 )
 
+var silent = slog.New(slog.DiscardHandler)
+
 var unlimited = strategies.Intensity{Max: strategies.Unlimited}
 
 // world is a running tree and what it has told.
@@ -234,3 +236,10 @@ func touch(name string) error { return os.WriteFile(name, nil, 0o600) }
 
 // slow restarts no sooner than the test ends.
 var slow = strategies.Policy{Delay: time.Hour}
+
+// written is a file with that text in it.
+func written(t testing.TB, text string) string {
+	name := file(t)
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	return name
+}

@@ -3,6 +3,7 @@ package proc_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -53,6 +54,7 @@ func join(steps ...string) string { return strings.Join(steps, "|") }
 //	mess=N              a tree of processes that leave everything and sleep for N
 //	die=N               the end by signal N
 //	exit=N              the end
+//	copy                input to output
 //	wait                for ever
 func play(steps []string) {
 	for _, step := range steps {
@@ -113,6 +115,9 @@ func play(steps []string) {
 			dieBy(syscall.Signal(number))
 		case "exit":
 			os.Exit(number)
+		case "copy":
+			_, err := io.Copy(os.Stdout, os.Stdin)
+			check(err)
 		case "wait":
 			time.Sleep(time.Hour)
 		default:

@@ -25,6 +25,7 @@ type process struct {
 	pid      int
 	log      *slog.Logger
 	tail     tail
+	input    *input
 	outputs  []*output
 	moves    atomic.Int64 // pieces of output that writers and loggers have taken
 	wasReady bool         // of Serve's goroutine
@@ -51,6 +52,7 @@ func (c *Command) Serve(ctx context.Context) error {
 	defer p.child.Forget()
 	actor.SetStatus(ctx, actor.Status{PID: p.pid})
 	asked := p.serve(ctx)
+	p.input.stop()
 	p.drain(ctx)
 	if !asked {
 		p.checkReady(ctx) // its last lines may have said so
@@ -291,11 +293,16 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	}
 	err := p.spawn(ctx, writes[0], writes[1])
 	closeAll()
+	if err == nil {
+		p.pid = p.child.PID
+	}
+	if p.input != nil {
+		p.input.given(err == nil)
+	}
 	if err != nil {
 		p.closeReads()
 		return nil, err
 	}
-	p.pid = p.child.PID
 	for _, o := range p.outputs {
 		go o.run(context.WithoutCancel(ctx))
 	}
@@ -314,16 +321,19 @@ func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
 	if err != nil {
 		return err
 	}
-	null, err := os.Open(os.DevNull)
+	if p.input, err = p.cmd.openInput(p); err != nil {
+		return fmt.Errorf("Stdin: %w", err)
+	}
+	extra, closeSockets, err := p.cmd.extra()
 	if err != nil {
 		return err
 	}
-	defer null.Close()
-	spec.Files = []*os.File{null, stdout, stderr}
+	defer closeSockets()
+	spec.Files = append([]*os.File{p.input.file, stdout, stderr}, extra...)
 	for delay := 5 * time.Millisecond; ; delay *= 4 {
 		p.child, err = keeper.Start(spec, p.unguarded)
 		if err == nil || !transient(err) || delay > 100*time.Millisecond {
-			return err
+			return p.cmd.explain(spec.Path, err)
 		}
 		timer := time.NewTimer(delay)
 		select {
@@ -337,9 +347,13 @@ func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
 
 // spec is what to start, as os/exec sees it.
 func (c *Command) spec() (keeper.Spec, error) {
+	a, err := c.account()
+	if err != nil {
+		return keeper.Spec{}, err
+	}
 	e := exec.Command(c.Path, c.Args...)
-	e.Dir, e.Env = c.Dir, c.environ()
-	return keeper.Spec{Path: e.Path, Args: e.Args, Env: e.Environ(), Dir: c.Dir}, e.Err
+	e.Dir, e.Env = c.Dir, c.environ(a)
+	return keeper.Spec{Path: e.Path, Args: e.Args, Env: e.Environ(), Dir: c.Dir, Setup: c.setup(a)}, e.Err
 }
 
 func (p *process) unguarded(err error) {

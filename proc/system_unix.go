@@ -7,6 +7,9 @@ import "syscall"
 // errTextBusy is the program's file being written to.
 const errTextBusy = syscall.ETXTBSY
 
+// errNotProgram is a file that the system cannot execute.
+const errNotProgram = syscall.ENOEXEC
+
 // readNow reads what is there, and returns 0 or less if there is nothing or no
 // more.
 func readNow(conn syscall.RawConn, b []byte) (n int) {

@@ -64,6 +64,10 @@ func Start(s Spec, warn func(error)) (*Process, error) {
 	if errors.As(err, &errno) && err == error(errno) {
 		err = &os.PathError{Op: "fork/exec", Path: s.Path, Err: errno}
 	}
+	var setup *SetupError
+	if errors.As(err, &setup) {
+		setup.name(s.Setup)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,9 @@ type Setup struct {
 	PIDEnv      []string // variables that are to hold the pid
 }
 
-// Rlimit is a resource limit by its number.
+// Rlimit is a resource limit by its number. The name is for errors.
 type Rlimit struct {
+	Name       string
 	Resource   int
 	Soft, Hard uint64
 }
@@ -25,7 +26,7 @@ type Credential struct {
 // SetupError says which step of a Setup failed.
 type SetupError struct {
 	Step  string
-	Index int // of the limit
+	Limit int // which of Limits, from 1 on; 0: it was no limit
 	Err   error
 }
 
@@ -33,3 +34,10 @@ func (e *SetupError) Error() string { return e.Step + ": " + e.Err.Error() }
 
 // Unwrap returns the system's error.
 func (e *SetupError) Unwrap() error { return e.Err }
+
+// name says which limit it was.
+func (e *SetupError) name(s *Setup) {
+	if s != nil && e.Limit > 0 && e.Limit <= len(s.Limits) {
+		e.Step += " " + s.Limits[e.Limit-1].Name
+	}
+}

@@ -115,7 +115,7 @@ func (s *Setup) apply() fault {
 	}
 	for i, l := range s.Limits {
 		if err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
-			return fault{stepLimit, uint32(i), errnoOf(err)}
+			return fault{stepLimit, uint32(i) + 1, errnoOf(err)}
 		}
 	}
 	if s.Credential != nil {
@@ -208,7 +208,7 @@ func (m *message) fault(err error) *message {
 	var e *SetupError
 	if errors.As(err, &e) {
 		m.string(e.Step)
-		m.uint(uint64(e.Index))
+		m.uint(uint64(e.Limit))
 	}
 	return m
 }
@@ -217,12 +217,12 @@ func (m *message) readFault(err error) error {
 	if err == nil || len(m.b) == 0 {
 		return err
 	}
-	return &SetupError{Step: m.readString(), Index: int(m.readUint()), Err: err}
+	return &SetupError{Step: m.readString(), Limit: int(m.readUint()), Err: err}
 }
 
 func faultError(step uint64, index int, err error) error {
 	if step == stepExec || step == 0 || step >= uint64(len(stepNames)) {
 		return err
 	}
-	return &SetupError{Step: stepNames[step], Index: index, Err: err}
+	return &SetupError{Step: stepNames[step], Limit: index, Err: err}
 }

@@ -42,7 +42,7 @@ func (m *message) readSpec() Spec {
 		u.OOMScoreAdj = new(m.readInt())
 	}
 	for n := m.readUint(); n > 0 && !m.bad; n-- {
-		u.Limits = append(u.Limits, Rlimit{m.readInt(), m.readUint(), m.readUint()})
+		u.Limits = append(u.Limits, Rlimit{Resource: m.readInt(), Soft: m.readUint(), Hard: m.readUint()})
 	}
 	if m.readUint() != 0 {
 		u.Credential = &Credential{UID: uint32(m.readUint()), GID: uint32(m.readUint())}

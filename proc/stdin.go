@@ -1,0 +1,127 @@
+package proc
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/coppice-go/coppice/actor"
+)
+
+// Text is a Stdin of that text.
+func Text(text string) func() (io.Reader, error) {
+	return func() (io.Reader, error) { return strings.NewReader(text), nil }
+}
+
+// input is what a process reads.
+type input struct {
+	p     *process
+	file  *os.File  // what the process gets
+	keep  bool      // file is not ours to close
+	from  io.Reader // what is copied
+	write *os.File  // to here; nil: nothing is copied
+	done  chan struct{}
+}
+
+// openInput calls user code, which may fail and may panic.
+func (c *Command) openInput(p *process) (in *input, err error) {
+	if c.Stdin == nil {
+		null, err := os.Open(os.DevNull)
+		if err != nil {
+			return nil, err
+		}
+		return &input{file: null}, nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			in, err = nil, actor.NewPanicError(r)
+		}
+	}()
+	from, err := c.Stdin()
+	if err != nil {
+		return nil, err
+	}
+	if f, ok := from.(*os.File); ok && f != nil {
+		return &input{file: f, keep: f == os.Stdin}, nil
+	}
+	if from == nil {
+		from = strings.NewReader("")
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		closeReader(from)
+		return nil, err
+	}
+	return &input{p: p, file: r, from: from, write: w, done: make(chan struct{})}, nil
+}
+
+// given is called when the process has got its own, or could not be started.
+func (in *input) given(started bool) {
+	if !in.keep {
+		in.file.Close()
+	}
+	if in.write == nil {
+		return
+	}
+	if started {
+		go in.feed()
+	} else {
+		in.write.Close()
+		closeReader(in.from)
+	}
+}
+
+// feed copies until either side ends. It calls user code.
+func (in *input) feed() {
+	defer close(in.done)
+	defer in.write.Close()
+	defer func() {
+		if r := recover(); r != nil {
+			in.p.warn("input cut short", slog.Any("error", actor.NewPanicError(r)))
+		}
+	}()
+	_, err := io.Copy(in.write, in.from)
+	for _, end := range []error{syscall.EPIPE, os.ErrClosed, os.ErrDeadlineExceeded} {
+		if errors.Is(err, end) {
+			err = nil
+		}
+	}
+	if err != nil {
+		in.p.warn("input cut short", slog.Any("error", err))
+	}
+}
+
+// stop ends the copying when the process has ended.
+func (in *input) stop() {
+	if in.write == nil {
+		return
+	}
+	_ = in.write.SetWriteDeadline(time.Unix(1, 0))
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		closeReader(in.from)
+	}()
+	timer := time.NewTimer(killWait)
+	defer timer.Stop()
+	for _, c := range []<-chan struct{}{closed, in.done} {
+		select {
+		case <-c:
+		case <-timer.C:
+			in.p.warn("input given up: its reader does not return")
+			return
+		}
+	}
+}
+
+// closeReader calls user code.
+func closeReader(r io.Reader) {
+	defer func() { _ = recover() }()
+	if c, ok := r.(io.Closer); ok {
+		_ = c.Close()
+	}
+}
