@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -57,6 +56,10 @@ type Command struct {
 
 	// ExpectedCodes are exit codes that are read as normal, beside 0.
 	ExpectedCodes []int
+
+	// ExpectedSignals are signals an end by which is read as normal, once the
+	// process was ready. Windows has none, so they are refused there.
+	ExpectedSignals []syscall.Signal
 
 	// Logger gets the lines of output at level info, with the child's path, the
 	// stream and the pid. Nil: slog.Default(). A line at which it panics is lost.
@@ -118,6 +121,11 @@ func (c *Command) Validate() error {
 			return fmt.Errorf("ExpectedCodes[%d]: negative: %d", i, code)
 		}
 	}
+	for i, s := range c.ExpectedSignals {
+		if err := expectable(s); err != nil {
+			return fmt.Errorf("ExpectedSignals[%d]: %w", i, err)
+		}
+	}
 	if c.Ready != nil {
 		if err := c.Ready.validate(); err != nil {
 			return fmt.Errorf("Ready: %w", err)
@@ -146,5 +154,3 @@ func (c *Command) logger() *slog.Logger {
 	}
 	return c.Logger
 }
-
-func (c *Command) expects(code int) bool { return code == 0 || slices.Contains(c.ExpectedCodes, code) }

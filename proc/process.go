@@ -29,6 +29,8 @@ type process struct {
 	moves    atomic.Int64 // pieces of output that writers and loggers have taken
 	wasReady bool         // of Serve's goroutine
 
+	startedAt, endedAt time.Time // endedAt: of Serve's goroutine, unless the stop was asked for
+
 	mu      sync.Mutex
 	waiting Probe         // nil: ready
 	ready   chan struct{} // closed when the probe says so
@@ -93,6 +95,7 @@ func (p *process) serve(ctx context.Context) (asked bool) {
 			ready = nil
 			p.checkReady(ctx)
 		case <-p.child.Ended():
+			p.endedAt = time.Now()
 			p.checkReady(ctx)
 			p.stop(ctx, DefaultGrace)
 			return ctx.Err() != nil
@@ -295,7 +298,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 		p.closeReads()
 		return nil, err
 	}
-	p.pid = p.child.PID
+	p.pid, p.startedAt = p.child.PID, time.Now()
 	for _, o := range p.outputs {
 		go o.run(context.WithoutCancel(ctx))
 	}
