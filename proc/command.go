@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -94,6 +93,10 @@ type Command struct {
 	// ExpectedCodes are exit codes that are read as normal, beside 0.
 	ExpectedCodes []int
 
+	// ExpectedSignals are signals an end by which is read as normal, once the
+	// process was ready. Windows has none, so they are refused there.
+	ExpectedSignals []syscall.Signal
+
 	// Logger gets the lines of output at level info, with the child's path, the
 	// stream and the pid. Nil: slog.Default(). A line at which it panics is lost.
 	Logger *slog.Logger
@@ -157,6 +160,11 @@ func (c *Command) Validate() error {
 	if err := c.validateSetup(); err != nil {
 		return err
 	}
+	for i, s := range c.ExpectedSignals {
+		if err := expectable(s); err != nil {
+			return fmt.Errorf("ExpectedSignals[%d]: %w", i, err)
+		}
+	}
 	if c.Ready != nil {
 		if err := c.Ready.validate(); err != nil {
 			return fmt.Errorf("Ready: %w", err)
@@ -189,5 +197,3 @@ func (c *Command) logger() *slog.Logger {
 	}
 	return c.Logger
 }
-
-func (c *Command) expects(code int) bool { return code == 0 || slices.Contains(c.ExpectedCodes, code) }

@@ -19,7 +19,8 @@
 // # What an end means
 //
 //	exit code 0, or one of ExpectedCodes    nil: normal
-//	any other code, or a signal             *ExitError: abnormal
+//	a signal of ExpectedSignals             nil: normal
+//	any other code or signal                *ExitError: abnormal
 //	it could not be started                 an error before ready: the start failed
 //	it ended before it was ready            *ExitError: the start failed
 //

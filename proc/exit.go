@@ -1,8 +1,11 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,6 +23,8 @@ type ExitError struct {
 
 	BeforeReady bool          // it had not been ready
 	User, Sys   time.Duration // CPU time used
+	MaxRSS      int64         // the most memory it had resident, in bytes; 0 where that is not known
+	Ran         time.Duration // from its start to its end
 	LastLines   []string      // of its output, stdout and stderr, oldest first
 
 	complaint string // last line of stderr
@@ -53,11 +58,30 @@ func (e *ExitError) ExitCode() int { return e.Code }
 func (p *process) exitError(end keeper.End) error {
 	e := &ExitError{
 		Path: p.cmd.Path, PID: p.pid, Code: end.Code, Signal: end.Signal, Core: end.Core, BeforeReady: !p.wasReady,
-		User: end.User, Sys: end.Sys,
+		User: end.User, Sys: end.Sys, MaxRSS: end.MaxRSS, Ran: p.endedAt.Sub(p.startedAt),
 	}
 	e.LastLines, e.complaint = p.tail.lines()
-	if e.Signal == 0 && p.wasReady && p.cmd.expects(e.Code) {
+	if p.wasReady && p.cmd.expects(end) {
 		return nil
 	}
 	return e
+}
+
+// expects tells whether the end is a normal one.
+func (c *Command) expects(end keeper.End) bool {
+	if end.Signal != 0 {
+		return slices.Contains(c.ExpectedSignals, end.Signal)
+	}
+	return end.Code == 0 || slices.Contains(c.ExpectedCodes, end.Code)
+}
+
+// expectable says why no process can end by s.
+func expectable(s syscall.Signal) error {
+	switch {
+	case runtime.GOOS == "windows":
+		return errors.New("no process ends by a signal on Windows")
+	case s <= 0 || s > maxSignal:
+		return fmt.Errorf("no such signal: %d", int(s))
+	}
+	return nil
 }

@@ -30,6 +30,8 @@ type process struct {
 	moves    atomic.Int64 // pieces of output that writers and loggers have taken
 	wasReady bool         // of Serve's goroutine
 
+	startedAt, endedAt time.Time // endedAt: of Serve's goroutine, unless the stop was asked for
+
 	mu      sync.Mutex
 	waiting Probe         // nil: ready
 	ready   chan struct{} // closed when the probe says so
@@ -95,6 +97,7 @@ func (p *process) serve(ctx context.Context) (asked bool) {
 			ready = nil
 			p.checkReady(ctx)
 		case <-p.child.Ended():
+			p.endedAt = time.Now()
 			p.checkReady(ctx)
 			p.stop(ctx, DefaultGrace)
 			return ctx.Err() != nil
@@ -294,7 +297,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	err := p.spawn(ctx, writes[0], writes[1])
 	closeAll()
 	if err == nil {
-		p.pid = p.child.PID
+		p.pid, p.startedAt = p.child.PID, time.Now()
 	}
 	if p.input != nil {
 		p.input.given(err == nil)
