@@ -54,6 +54,8 @@ func join(steps ...string) string { return strings.Join(steps, "|") }
 //	mess=N              a tree of processes that leave everything and sleep for N
 //	die=N               the end by signal N
 //	exit=N              the end
+//	init                what an init is, if it is the first process
+//	burden=N            N processes by os/exec, which leave orphans behind
 //	copy                input to output
 //	wait                for ever
 func play(steps []string) {
@@ -115,6 +117,10 @@ func play(steps []string) {
 			dieBy(syscall.Signal(number))
 		case "exit":
 			os.Exit(number)
+		case "init":
+			becomeInit()
+		case "burden":
+			burden(number)
 		case "copy":
 			_, err := io.Copy(os.Stdout, os.Stdin)
 			check(err)
