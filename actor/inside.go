@@ -2,6 +2,7 @@ package actor
 
 import (
 	"context"
+	"time"
 
 	"github.com/coppice-go/coppice/internal/inside"
 )
@@ -37,6 +38,17 @@ func Ready(ctx context.Context) {
 func Beat(ctx context.Context) {
 	if c := inside.From(ctx); c != nil {
 		c.Beat()
+	}
+}
+
+// ExtendTimeout tells the supervisor that the child needs longer than its
+// StartTimeout to be ready, or than its Shutdown to end, if that is what it is
+// waited for: until d from now. Less than there is left changes nothing. A child
+// may call it again and again; the last call counts. It does not extend a
+// Heartbeat, nor the bound of a stop of the whole tree.
+func ExtendTimeout(ctx context.Context, d time.Duration) {
+	if c := inside.From(ctx); c != nil {
+		c.Extend(d)
 	}
 }
 

@@ -3,6 +3,7 @@ package actor_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,6 +22,7 @@ func (c *cell) Path() string            { return c.path }
 func (c *cell) Incarnation() int        { return 3 }
 func (c *cell) Ready()                  { c.told = append(c.told, "ready") }
 func (c *cell) Beat()                   { c.told = append(c.told, "beat") }
+func (c *cell) Extend(d time.Duration)  { c.told = append(c.told, d) }
 func (c *cell) SetStatus(status any)    { c.told = append(c.told, status) }
 func (c *cell) Killed() <-chan struct{} { return c.killed }
 func (c *cell) Tree() any               { return nil }
@@ -54,7 +56,8 @@ func TestInside(t *testing.T) {
 			code := 7
 			status := actor.Status{PID: 1, ExitCode: &code, Text: "up"}
 			actor.SetStatus(ctx, status)
-			require.Equal(t, []any{"ready", "beat", status}, c.told)
+			actor.ExtendTimeout(ctx, time.Minute)
+			require.Equal(t, []any{"ready", "beat", status, time.Minute}, c.told)
 		})
 	}
 }

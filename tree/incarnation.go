@@ -194,6 +194,12 @@ func (i *incarnation) SetStatus(status any) {
 
 func (i *incarnation) Beat() { i.beat.Store(int64(time.Since(i.begun))) }
 
+func (i *incarnation) Extend(d time.Duration) {
+	if d > 0 && !i.over.Load() {
+		i.child.sup.post(machine.Input{Kind: machine.Extend, Slot: i.slot, Gen: i.gen, Delay: d})
+	}
+}
+
 // watch begins to expect heartbeats.
 func (i *incarnation) watch() {
 	every := i.child.spec.Heartbeat

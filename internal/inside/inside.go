@@ -3,7 +3,10 @@
 // actor find it there.
 package inside
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Cell is what one incarnation of a child can reach of its supervisor. All
 // methods may be called from any goroutine, and after the incarnation's end,
@@ -15,6 +18,8 @@ type Cell interface {
 	Ready()
 	// Beat resets the heartbeat deadline.
 	Beat()
+	// Extend gives the incarnation d from now on to be ready, or to end.
+	Extend(d time.Duration)
 	// SetStatus stores what the snapshot shows of the incarnation.
 	SetStatus(status any)
 	// Killed is closed when the grace of a stop has passed, or at once for a

@@ -68,6 +68,8 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		if in.Slot.State == Running && in.Slot.Gen == in.Gen {
 			m.queue.push(item{kind: itemUnhealthy, slot: in.Slot, gen: in.Gen, err: in.End.Err})
 		}
+	case Extend:
+		m.extend(in.Slot, in.Gen, in.Delay)
 	case TimerFired:
 		m.timerFired(in.Slot, in.Token)
 	case Ask:

@@ -36,6 +36,7 @@ type op struct {
 	concurrent bool // opEnd: all at once
 	waiting    int
 	token      uint64
+	due        time.Time // when the common timer fires
 }
 
 // advance goes on with the op until it waits for a child or is done.

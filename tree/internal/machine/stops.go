@@ -198,7 +198,7 @@ func (m *Machine) endAllAtOnce() {
 
 func (m *Machine) armCommon(d time.Duration) {
 	m.token++
-	m.op.token = m.token
+	m.op.token, m.op.due = m.token, m.now.Add(d)
 	m.put(Effect{Kind: SetTimer, Delay: d, Token: m.token})
 }
 

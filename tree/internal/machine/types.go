@@ -119,6 +119,7 @@ const (
 	Ready                       // Slot, Gen: has started
 	Exited                      // Slot, Gen, End
 	Unhealthy                   // Slot, Gen, End.Err: must be stopped and counts as failed
+	Extend                      // Slot, Gen, Delay: needs that much longer to start or to stop
 	TimerFired                  // Slot (nil: the common one), Token
 	Ask                         // Request
 	Withdraw                    // Request: forget it if it still waits
@@ -133,6 +134,7 @@ type Input struct {
 	Gen     int
 	End     actor.End
 	Token   uint64
+	Delay   time.Duration
 	Request *Request
 }
 
