@@ -66,3 +66,28 @@ func TestCommands(t *testing.T) {
 	}
 	require.Contains(t, read(t, ".ci/run"), "make test")
 }
+
+// Every test that the table of faults names is there.
+func TestFaultTable(t *testing.T) {
+	rows := 0
+	for line := range strings.Lines(read(t, "docs/processes.md")) {
+		names := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(line, -1)
+		if len(names) > 0 {
+			rows++
+		}
+		for _, name := range names {
+			found := false
+			for _, pattern := range []string{"proc/*_test.go", "proc/*/*_test.go", "proc/internal/keeper/*_test.go"} {
+				files, err := filepath.Glob(filepath.Join(root, pattern))
+				require.NoError(t, err)
+				for _, file := range files {
+					text, err := os.ReadFile(file)
+					require.NoError(t, err)
+					found = found || strings.Contains(string(text), "\nfunc "+name[1]+"(")
+				}
+			}
+			require.True(t, found, "no test %s", name[1])
+		}
+	}
+	require.GreaterOrEqual(t, rows, 40)
+}
