@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -90,6 +91,16 @@ type Command struct {
 	// Ready tells when the process can serve. Nil: as soon as it was started.
 	Ready Probe
 
+	// ReadyInterval is the time between two tries of a probe that asks. 0: 100 ms.
+	ReadyInterval time.Duration
+
+	// ReadyTimeout is how long the process has to be ready. Then it is stopped, and
+	// its start has failed: ErrNotReady. 0: bounded by Child.StartTimeout alone.
+	ReadyTimeout time.Duration
+
+	// Alive says how the process is checked while it is ready. Nil: not.
+	Alive *Liveness
+
 	// ExpectedCodes are exit codes that are read as normal, beside 0.
 	ExpectedCodes []int
 
@@ -170,6 +181,17 @@ func (c *Command) Validate() error {
 			return fmt.Errorf("Ready: %w", err)
 		}
 	}
+	switch {
+	case c.ReadyInterval < 0:
+		return fmt.Errorf("ReadyInterval: negative: %v", c.ReadyInterval)
+	case c.ReadyTimeout < 0:
+		return fmt.Errorf("ReadyTimeout: negative: %v", c.ReadyTimeout)
+	}
+	if c.Alive != nil {
+		if err := c.Alive.validate(); err != nil {
+			return fmt.Errorf("Alive: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -196,4 +218,12 @@ func (c *Command) logger() *slog.Logger {
 		return slog.Default()
 	}
 	return c.Logger
+}
+
+// in makes a name relative to Dir.
+func (c *Command) in(name string) string {
+	if c.Dir == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.Dir, name)
 }

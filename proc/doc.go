@@ -23,6 +23,7 @@
 //	any other code or signal                *ExitError: abnormal
 //	it could not be started                 an error before ready: the start failed
 //	it ended before it was ready            *ExitError: the start failed
+//	it was stopped because of a probe       *ProbeError: abnormal, or the start failed
 //
 // # The guardian
 //

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -20,9 +19,7 @@ func (c *Command) explain(path string, err error) error {
 	if err == nil || errors.As(err, &setup) {
 		return err
 	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(c.Dir, path)
-	}
+	path = c.in(path)
 	why := ""
 	switch {
 	case errors.Is(err, errNotProgram):

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -57,6 +59,8 @@ func join(steps ...string) string { return strings.Join(steps, "|") }
 //	init                what an init is, if it is the first process
 //	burden=N            N processes by os/exec, which leave orphans behind
 //	copy                input to output
+//	listen=NET,ADDR     a socket that is listened at
+//	http=ADDR           a server that answers 418
 //	wait                for ever
 func play(steps []string) {
 	for _, step := range steps {
@@ -121,6 +125,17 @@ func play(steps []string) {
 			becomeInit()
 		case "burden":
 			burden(number)
+		case "listen":
+			network, address, _ := strings.Cut(value, ",")
+			l, err := net.Listen(network, address)
+			check(err)
+			defer l.Close()
+		case "http":
+			l, err := net.Listen("tcp", value)
+			check(err)
+			go func() {
+				check(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })))
+			}()
 		case "copy":
 			_, err := io.Copy(os.Stdout, os.Stdin)
 			check(err)

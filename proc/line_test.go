@@ -12,6 +12,7 @@ import (
 type order struct{ asked []string }
 
 func (o *order) validate() error                          { return nil }
+func (o *order) String() string                           { return "order" }
 func (o *order) line(string) bool                         { o.asked = append(o.asked, "probe"); return true }
 func (o *order) Enabled(context.Context, slog.Level) bool { return true }
 func (o *order) WithAttrs([]slog.Attr) slog.Handler       { return o }

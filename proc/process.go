@@ -29,12 +29,14 @@ type process struct {
 	outputs  []*output
 	moves    atomic.Int64 // pieces of output that writers and loggers have taken
 	wasReady bool         // of Serve's goroutine
+	failure  *ProbeError  // why it was stopped, if that was a probe's doing; the same
 
 	startedAt, endedAt time.Time // endedAt: of Serve's goroutine, unless the stop was asked for
 
 	mu      sync.Mutex
-	waiting Probe         // nil: ready
+	waiting liner         // nil: nothing to be shown
 	ready   chan struct{} // closed when the probe says so
+	isReady bool
 }
 
 // Serve starts the process and returns when it has ended and nothing is left of
@@ -56,7 +58,7 @@ func (c *Command) Serve(ctx context.Context) error {
 	asked := p.serve(ctx)
 	p.input.stop()
 	p.drain(ctx)
-	if !asked {
+	if !asked && p.failure == nil {
 		p.checkReady(ctx) // its last lines may have said so
 	}
 	end := p.child.End()
@@ -71,7 +73,12 @@ func (c *Command) Serve(ctx context.Context) error {
 	case end.Err != nil:
 		return fmt.Errorf("wait for %q: %w", c.Path, end.Err)
 	}
-	return p.exitError(end)
+	exit := p.exitError(end)
+	if p.failure == nil {
+		return exit
+	}
+	_ = errors.As(exit, &p.failure.Exit)
+	return p.failure
 }
 
 // held is the key under which the children of a tree share the parent of their
@@ -91,11 +98,16 @@ func hold(ctx context.Context) (release func()) {
 // asked for.
 func (p *process) serve(ctx context.Context) (asked bool) {
 	ready := p.ready
+	health := p.watch()
+	defer health.end()
 	for {
 		select {
 		case <-ready:
 			ready = nil
 			p.checkReady(ctx)
+		case p.failure = <-health.failed:
+			p.stop(ctx, DefaultGrace)
+			return ctx.Err() != nil
 		case <-p.child.Ended():
 			p.endedAt = time.Now()
 			p.checkReady(ctx)
@@ -204,7 +216,20 @@ func (p *process) probe(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waiting != nil && p.waiting.line(line) {
-		p.waiting = nil
+		p.readyLocked()
+	}
+}
+
+func (p *process) becomeReady() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.readyLocked()
+}
+
+func (p *process) readyLocked() {
+	p.waiting = nil
+	if !p.isReady {
+		p.isReady = true
 		close(p.ready)
 	}
 }
@@ -267,9 +292,10 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	if id, ok := actor.Self(ctx); ok {
 		log = log.With("path", id.Path)
 	}
-	p := &process{cmd: c, log: log, ready: make(chan struct{}), waiting: c.Ready}
+	p := &process{cmd: c, log: log, ready: make(chan struct{})}
+	p.waiting, _ = c.Ready.(liner)
 	if c.Ready == nil {
-		close(p.ready)
+		p.becomeReady()
 	}
 	var writes []*os.File
 	closeAll := func() {

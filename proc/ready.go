@@ -5,11 +5,17 @@ import (
 	"regexp"
 )
 
-// Probe tells when a process is ready. Probes are made by functions of this
-// package, such as LogLine. One value may serve many processes.
+// Probe tells when a process is ready, or whether it is alive: LogLine, TCP, Unix,
+// HTTP, File and Exec. One value may serve many processes. One that asks from
+// outside, such as TCP, cannot know who answers.
 type Probe interface {
 	validate() error
-	// line is shown every line of output until it returns true.
+	String() string
+}
+
+// liner is a Probe that is shown every line of output until it returns true.
+type liner interface {
+	Probe
 	line(text string) bool
 }
 
@@ -18,13 +24,16 @@ type Probe interface {
 // spec is checked. Bound the wait by Child.StartTimeout.
 func LogLine(pattern string) Probe {
 	re, err := regexp.Compile(pattern)
-	return &logLine{re, err}
+	return &logLine{pattern, re, err}
 }
 
 type logLine struct {
-	re  *regexp.Regexp
-	err error
+	pattern string
+	re      *regexp.Regexp
+	err     error
 }
+
+func (l *logLine) String() string { return "LogLine " + l.pattern }
 
 func (l *logLine) validate() error {
 	if l.err != nil {
