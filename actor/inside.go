@@ -52,6 +52,19 @@ func ExtendTimeout(ctx context.Context, d time.Duration) {
 	}
 }
 
+// Handler answers requests. It is called from a goroutine of its own for each, so
+// at the same time as others and as Serve. ctx is that of who asks.
+type Handler func(ctx context.Context, request any) (any, error)
+
+// Handle has h answer the requests that reach the child by its path, through
+// tree.Call, from now until the incarnation ends or Handle is called again. Nil:
+// nobody answers.
+func Handle(ctx context.Context, h Handler) {
+	if c := inside.From(ctx); c != nil {
+		c.Handle(h)
+	}
+}
+
 // Status is what a child may show of itself in snapshots. The zero value of a
 // field shows nothing.
 type Status struct {

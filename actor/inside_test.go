@@ -18,14 +18,15 @@ type cell struct {
 	killed chan struct{}
 }
 
-func (c *cell) Path() string            { return c.path }
-func (c *cell) Incarnation() int        { return 3 }
-func (c *cell) Ready()                  { c.told = append(c.told, "ready") }
-func (c *cell) Beat()                   { c.told = append(c.told, "beat") }
-func (c *cell) Extend(d time.Duration)  { c.told = append(c.told, d) }
-func (c *cell) SetStatus(status any)    { c.told = append(c.told, status) }
-func (c *cell) Killed() <-chan struct{} { return c.killed }
-func (c *cell) Tree() any               { return nil }
+func (c *cell) Path() string                                     { return c.path }
+func (c *cell) Incarnation() int                                 { return 3 }
+func (c *cell) Ready()                                           { c.told = append(c.told, "ready") }
+func (c *cell) Beat()                                            { c.told = append(c.told, "beat") }
+func (c *cell) Extend(d time.Duration)                           { c.told = append(c.told, d) }
+func (c *cell) Handle(h func(context.Context, any) (any, error)) { c.told = append(c.told, h != nil) }
+func (c *cell) SetStatus(status any)                             { c.told = append(c.told, status) }
+func (c *cell) Killed() <-chan struct{}                          { return c.killed }
+func (c *cell) Tree() any                                        { return nil }
 
 func (c *cell) Hold(any, func() func()) bool { return false }
 
@@ -57,7 +58,9 @@ func TestInside(t *testing.T) {
 			status := actor.Status{PID: 1, ExitCode: &code, Text: "up"}
 			actor.SetStatus(ctx, status)
 			actor.ExtendTimeout(ctx, time.Minute)
-			require.Equal(t, []any{"ready", "beat", status, time.Minute}, c.told)
+			actor.Handle(ctx, func(context.Context, any) (any, error) { return nil, nil })
+			actor.Handle(ctx, nil)
+			require.Equal(t, []any{"ready", "beat", status, time.Minute, true, false}, c.told)
 		})
 	}
 }

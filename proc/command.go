@@ -79,6 +79,14 @@ type Command struct {
 	// Limits are resource limits. Those that are not named are inherited.
 	Limits map[Resource]Limit
 
+	// Reload says how the process reads its configuration again; see the function
+	// Reload. Nil: by SIGHUP.
+	Reload *Reloading
+
+	// TailLines is how many of its last lines of output are kept, for ExitError and
+	// Tail, of 512 bytes each at most. 0: 10. Negative: none.
+	TailLines int
+
 	// Signal asks the process group to stop, and what has left the group when the
 	// process has ended. 0: SIGTERM.
 	Signal syscall.Signal
@@ -186,6 +194,14 @@ func (c *Command) Validate() error {
 		return fmt.Errorf("ReadyInterval: negative: %v", c.ReadyInterval)
 	case c.ReadyTimeout < 0:
 		return fmt.Errorf("ReadyTimeout: negative: %v", c.ReadyTimeout)
+	}
+	if c.TailLines > maxTail {
+		return fmt.Errorf("TailLines: more than %d: %d", maxTail, c.TailLines)
+	}
+	if c.Reload != nil {
+		if err := c.Reload.validate(); err != nil {
+			return fmt.Errorf("Reload: %w", err)
+		}
 	}
 	if c.Alive != nil {
 		if err := c.Alive.validate(); err != nil {

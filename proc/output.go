@@ -19,8 +19,9 @@ import (
 
 const (
 	maxLine   = 64 << 10 // a longer line is split
-	tailLines = 10       // kept for ExitError
-	tailWidth = 512      // bytes of each
+	tailLines = 10       // kept if nothing else is said
+	maxTail   = 10_000
+	tailWidth = 512 // bytes of each
 
 	// maxRest is how much of the output is read after the group is empty: the most
 	// that a pipe holds, unless somebody with privileges made it hold more.
@@ -205,8 +206,10 @@ func (s *splitter) flush(emit func([]byte)) {
 // tail keeps the last lines.
 type tail struct {
 	mu   sync.Mutex
-	last []string
-	err  string // last of stderr that is not blank
+	keep int      // how many; 0: tailLines, negative: none
+	last []string // a ring once it is full
+	next int      // where the oldest is
+	err  string   // last of stderr that is not blank
 }
 
 func (t *tail) add(stream, line string) {
@@ -215,11 +218,17 @@ func (t *tail) add(stream, line string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.last) == tailLines {
-		copy(t.last, t.last[1:])
-		t.last = t.last[:tailLines-1]
+	keep := t.keep
+	if keep == 0 {
+		keep = tailLines
 	}
-	t.last = append(t.last, line)
+	switch {
+	case len(t.last) < keep:
+		t.last = append(t.last, line)
+	case keep > 0:
+		t.last[t.next] = line
+		t.next = (t.next + 1) % keep
+	}
 	if stream == "stderr" && strings.TrimSpace(line) != "" {
 		t.err = line
 	}
@@ -228,5 +237,5 @@ func (t *tail) add(stream, line string) {
 func (t *tail) lines() (all []string, lastErr string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.Clone(t.last), t.err
+	return slices.Concat(t.last[t.next:], t.last[:t.next]), t.err
 }

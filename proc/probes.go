@@ -152,13 +152,5 @@ func (f File) ask(_ context.Context, p *process) error {
 }
 
 func (e Exec) ask(ctx context.Context, p *process) error {
-	c := &Command{
-		Path: e.Path, Args: e.Args, Dir: p.cmd.Dir, Env: p.cmd.Env, ClearEnv: p.cmd.ClearEnv, User: p.cmd.User, Group: p.cmd.Group,
-		Stdout: io.Discard, Stderr: io.Discard, Grace: time.Nanosecond,
-	}
-	err := c.Serve(ctx)
-	if err == nil {
-		err = context.Cause(ctx)
-	}
-	return err
+	return p.beside(ctx, e.Path, e.Args)
 }

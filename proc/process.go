@@ -55,6 +55,7 @@ func (c *Command) Serve(ctx context.Context) error {
 	}
 	defer p.child.Forget()
 	actor.SetStatus(ctx, actor.Status{PID: p.pid})
+	actor.Handle(ctx, p.answer)
 	asked := p.serve(ctx)
 	p.input.stop()
 	p.drain(ctx)
@@ -292,7 +293,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	if id, ok := actor.Self(ctx); ok {
 		log = log.With("path", id.Path)
 	}
-	p := &process{cmd: c, log: log, ready: make(chan struct{})}
+	p := &process{cmd: c, log: log, ready: make(chan struct{}), tail: tail{keep: c.TailLines}}
 	p.waiting, _ = c.Ready.(liner)
 	if c.Ready == nil {
 		p.becomeReady()

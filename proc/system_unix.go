@@ -7,6 +7,9 @@ import "syscall"
 // errTextBusy is the program's file being written to.
 const errTextBusy = syscall.ETXTBSY
 
+// sigReload is what most daemons take for that.
+const sigReload = syscall.SIGHUP
+
 // errNotProgram is a file that the system cannot execute.
 const errNotProgram = syscall.ENOEXEC
 

@@ -37,6 +37,7 @@ type incarnation struct {
 	over      atomic.Bool
 	beat      atomic.Int64 // nanoseconds since begun
 	begun     time.Time
+	handler   atomic.Pointer[func(context.Context, any) (any, error)]
 
 	mu     sync.Mutex
 	killed chan struct{} // made when asked for

@@ -20,6 +20,8 @@ type Cell interface {
 	Beat()
 	// Extend gives the incarnation d from now on to be ready, or to end.
 	Extend(d time.Duration)
+	// Handle has h answer requests; nil: nobody.
+	Handle(h func(ctx context.Context, request any) (any, error))
 	// SetStatus stores what the snapshot shows of the incarnation.
 	SetStatus(status any)
 	// Killed is closed when the grace of a stop has passed, or at once for a

@@ -85,6 +85,14 @@ func (p *Process) Signal(sig syscall.Signal, to Scope) error {
 	return p.parent.signal(p.id, sig, to)
 }
 
+// Send sends sig and nothing else: who is stopped stays so.
+func (p *Process) Send(sig syscall.Signal, to Scope) error {
+	return p.parent.signal(p.id, sig|plain, to)
+}
+
+// plain marks a signal that wakes nobody up.
+const plain syscall.Signal = 1 << 16
+
 // Gone tells whether the process has ended and nothing that it started is alive.
 func (p *Process) Gone() bool {
 	select {

@@ -197,7 +197,8 @@ func (ks *kids) signal(id uint64, sig syscall.Signal, to Scope) error {
 		k.cgroup.kill()
 	}
 	err = ks.signalGroup(k, sig)
-	if rest := ks.signalMembers(k, sig, func(s stat) bool { return s.pgid != k.pid }); rest != nil && (err == nil || err == ErrGone) {
+	rest := ks.signalMembers(k, sig, func(s stat) bool { return s.pgid != k.pid })
+	if err == ErrGone || err == nil && rest != ErrGone { // gone are only those who are in neither
 		err = rest
 	}
 	return err
@@ -229,13 +230,13 @@ func (k *kid) groupEmpty() bool {
 }
 
 // wake sends sig to a process or, as kill does, to the group -pid, and wakes up
-// who is stopped.
+// who is stopped, unless sig is plain.
 func wake(pid int, sig syscall.Signal) error {
-	err := syscall.Kill(pid, sig)
+	err := syscall.Kill(pid, sig&^plain)
 	if err == syscall.ESRCH {
 		return ErrGone
 	}
-	if err == nil && sig != syscall.SIGKILL {
+	if err == nil && sig != syscall.SIGKILL && sig&plain == 0 {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
 	return err

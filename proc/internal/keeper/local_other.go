@@ -49,6 +49,7 @@ func (l *local) find(id uint64) *os.Process {
 
 func (l *local) signal(id uint64, sig syscall.Signal, to Scope) error {
 	p := l.find(id)
+	sig &^= plain
 	switch {
 	case p == nil || to == Others:
 		return ErrGone

@@ -49,7 +49,7 @@ func (s stat) signal(sig syscall.Signal) error {
 		if !s.still() {
 			return ErrGone
 		}
-		if err = unix.PidfdSendSignal(fd, sig, nil, 0); err == nil && sig != syscall.SIGKILL {
+		if err = unix.PidfdSendSignal(fd, sig&^plain, nil, 0); err == nil && sig != syscall.SIGKILL && sig&plain == 0 {
 			_ = unix.PidfdSendSignal(fd, syscall.SIGCONT, nil, 0)
 		}
 	}

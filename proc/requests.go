@@ -1,0 +1,165 @@
+package proc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/coppice-go/coppice/proc/internal/keeper"
+)
+
+// Caller hands a request to the child at a path. A *tree.Tree is one, and its Call
+// tells the errors that every request may have.
+type Caller interface {
+	Call(ctx context.Context, path string, request any) (any, error)
+}
+
+// Scope says which processes of a child get a signal.
+type Scope uint8
+
+const (
+	// Group is the process and those it started, but for those that have left its
+	// group.
+	Group Scope = iota
+	// Leader is the process itself.
+	Leader
+	// All is everything that descends from the process.
+	All
+)
+
+func (s Scope) keeper() (keeper.Scope, error) {
+	switch s {
+	case Group:
+		return keeper.Group, nil
+	case Leader:
+		return keeper.Leader, nil
+	case All:
+		return keeper.All, nil
+	}
+	return 0, fmt.Errorf("no such scope: %d", s)
+}
+
+type (
+	signalRequest struct {
+		signal syscall.Signal
+		scope  Scope
+	}
+	reloadRequest struct{}
+	tailRequest   struct{ lines int }
+)
+
+// Signal sends a signal to the process at path. It is os.ErrProcessDone if there
+// is nobody to get it. What the process does then is its own business: its end is
+// a failure like any other. To stop it, ask the tree.
+func Signal(ctx context.Context, t Caller, path string, signal syscall.Signal, scope Scope) error {
+	_, err := t.Call(ctx, path, signalRequest{signal, scope})
+	return err
+}
+
+// Reload has the process at path read its configuration again, in the way that
+// Command.Reload says. It returns when the signal was sent or the program has
+// ended, with that one's error if it has failed.
+func Reload(ctx context.Context, t Caller, path string) error {
+	_, err := t.Call(ctx, path, reloadRequest{})
+	return err
+}
+
+// Tail returns the last lines of output of the process at path, of both streams,
+// the oldest first: n at most, and no more than Command.TailLines.
+func Tail(ctx context.Context, t Caller, path string, n int) ([]string, error) {
+	answer, err := t.Call(ctx, path, tailRequest{n})
+	lines, _ := answer.([]string)
+	return lines, err
+}
+
+// Reloading says how a process is told to read its configuration again.
+type Reloading struct {
+	// Signal is sent to the process itself. 0: SIGHUP.
+	Signal syscall.Signal
+
+	// Command is a program and its arguments, run instead, with the directory,
+	// environment and user of the process, and its pid in MAINPID.
+	Command []string
+}
+
+func (r *Reloading) validate() error {
+	switch {
+	case r.Signal != 0 && r.Command != nil:
+		return errors.New("Signal and Command are both set")
+	case r.Signal < 0 || r.Signal > maxSignal:
+		return fmt.Errorf("Signal: no such signal: %d", int(r.Signal))
+	case r.Command != nil && (len(r.Command) == 0 || r.Command[0] == ""):
+		return errors.New("Command: no program")
+	}
+	return nil
+}
+
+// answer is the handler of requests.
+func (p *process) answer(ctx context.Context, request any) (any, error) {
+	switch r := request.(type) {
+	case signalRequest:
+		return nil, p.send(r.signal, r.scope)
+	case reloadRequest:
+		return nil, p.reload(ctx)
+	case tailRequest:
+		lines, _ := p.tail.lines()
+		return lines[max(0, len(lines)-max(0, r.lines)):], nil
+	}
+	return nil, fmt.Errorf("a process takes no %T", request)
+}
+
+func (p *process) send(signal syscall.Signal, to Scope) error {
+	scope, err := to.keeper()
+	if err != nil {
+		return err
+	}
+	if signal < 0 || signal > maxSignal {
+		return fmt.Errorf("no such signal: %d", int(signal))
+	}
+	if err = p.child.Send(signal, scope); errors.Is(err, keeper.ErrGone) {
+		err = os.ErrProcessDone
+	}
+	return err
+}
+
+func (p *process) reload(ctx context.Context) error {
+	r := p.cmd.Reload
+	if r == nil {
+		r = &Reloading{}
+	}
+	if r.Command == nil {
+		signal := r.Signal
+		if signal == 0 {
+			signal = sigReload
+		}
+		return p.send(signal, Leader)
+	}
+	return p.beside(ctx, r.Command[0], r.Command[1:], "MAINPID="+strconv.Itoa(p.pid))
+}
+
+// beside runs a program in the way of the Command's, which is killed with all it
+// has started when ctx ends.
+func (p *process) beside(ctx context.Context, path string, args []string, env ...string) error {
+	own := p.cmd
+	c := &Command{
+		Path: path, Args: args, Dir: own.Dir, Env: append(own.Env[:len(own.Env):len(own.Env)], env...), ClearEnv: own.ClearEnv,
+		User: own.User, Group: own.Group, Grace: time.Nanosecond, Stdout: discard{}, Stderr: discard{},
+	}
+	// It is no part of the child, and gets nothing of the child's context.
+	outside, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	err := c.Serve(outside)
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	return err
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
