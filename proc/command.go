@@ -88,11 +88,14 @@ type Command struct {
 	TailLines int
 
 	// Signal asks the process group to stop, and what has left the group when the
-	// process has ended. 0: SIGTERM.
+	// process has ended. 0: SIGTERM. See Stop for more than one.
 	Signal syscall.Signal
 
+	// Stop, if it is set, is what is done instead of Signal, step by step.
+	Stop []StopStep
+
 	// Grace, if it is shorter than the supervisor's own for the child,
-	// Child.Shutdown, is how long after Signal SIGKILL follows. 0: the
+	// Child.Shutdown, is how long after its beginning a stop ends by SIGKILL. 0: the
 	// supervisor's alone; outside a tree DefaultGrace.
 	Grace time.Duration
 
@@ -176,6 +179,9 @@ func (c *Command) Validate() error {
 			return fmt.Errorf("ExpectedCodes[%d]: negative: %d", i, code)
 		}
 	}
+	if err := c.validateStop(); err != nil {
+		return err
+	}
 	if err := c.validateSetup(); err != nil {
 		return err
 	}
@@ -209,13 +215,6 @@ func (c *Command) Validate() error {
 		}
 	}
 	return nil
-}
-
-func (c *Command) signal() syscall.Signal {
-	if c.Signal == 0 {
-		return syscall.SIGTERM
-	}
-	return c.Signal
 }
 
 func (c *Command) environ(a *account) []string {

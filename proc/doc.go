@@ -13,8 +13,9 @@
 // child has ended when nothing of that is alive, not before. A stop sends Signal
 // to the process's group, and when the process itself has ended also to what has
 // left the group, by setsid or a double fork; SIGKILL to all of them follows when
-// the grace, Child.Shutdown, has passed. When the process ends by itself and
-// leaves others behind, these are stopped in the same way before the end is told.
+// the grace, Child.Shutdown, has passed. Stop can say more than one thing to do.
+// When the process ends by itself and leaves others behind, these are stopped in
+// the same way before the end is told.
 //
 // # What an end means
 //
@@ -24,6 +25,11 @@
 //	it could not be started                 an error before ready: the start failed
 //	it ended before it was ready            *ExitError: the start failed
 //	it was stopped because of a probe       *ProbeError: abnormal, or the start failed
+//
+// # While it runs
+//
+// Ready says when the child counts as started, Alive how it is checked from then
+// on. Signal, Reload and Tail reach a process by its path in the tree.
 //
 // # The guardian
 //

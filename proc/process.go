@@ -133,58 +133,6 @@ func (p *process) checkReady(ctx context.Context) {
 	}
 }
 
-// stop ends the process and all that descends from it: Signal first, to the
-// group, and when its leader has ended to those who have left it; then SIGKILL
-// to all, when grace has passed or the supervisor says so.
-func (p *process) stop(ctx context.Context, grace time.Duration) {
-	if p.child.Gone() {
-		return
-	}
-	kill := actor.Killed(ctx)
-	if p.cmd.Grace > 0 {
-		grace = p.cmd.Grace
-	} else if kill == nil {
-		grace = DefaultGrace
-	}
-	var expired <-chan time.Time
-	if grace > 0 {
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
-		expired = timer.C
-	}
-	p.signal(p.cmd.signal(), keeper.Group)
-	killing, told := false, false
-	ended := p.child.Ended()
-	for poll := pollStart; ; poll = min(2*poll, pollMax) {
-		timer := time.NewTimer(poll)
-		select {
-		case <-ended:
-			ended = nil
-		case <-timer.C:
-		case <-kill:
-			kill, expired, killing = nil, nil, true
-		case <-expired:
-			kill, expired, killing = nil, nil, true
-		}
-		timer.Stop()
-		switch {
-		case killing: // again each time: one may have been born meanwhile
-			p.signal(syscall.SIGKILL, keeper.All)
-		case ended == nil && !told:
-			told = true
-			p.signal(p.cmd.signal(), keeper.Others)
-		}
-		if p.child.Gone() {
-			return
-		}
-	}
-}
-
-const (
-	pollStart = time.Millisecond
-	pollMax   = 20 * time.Millisecond
-)
-
 func (p *process) signal(s syscall.Signal, to keeper.Scope) {
 	if err := p.child.Signal(s, to); err != nil && !errors.Is(err, keeper.ErrGone) {
 		p.warn("signal not sent", slog.String("signal", s.String()), slog.Any("error", err))

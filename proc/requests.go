@@ -138,8 +138,10 @@ func (p *process) reload(ctx context.Context) error {
 		}
 		return p.send(signal, Leader)
 	}
-	return p.beside(ctx, r.Command[0], r.Command[1:], "MAINPID="+strconv.Itoa(p.pid))
+	return p.beside(ctx, r.Command[0], r.Command[1:], p.mainPID())
 }
+
+func (p *process) mainPID() string { return "MAINPID=" + strconv.Itoa(p.pid) }
 
 // beside runs a program in the way of the Command's, which is killed with all it
 // has started when ctx ends.
