@@ -50,6 +50,7 @@ type (
 	}
 	reloadRequest struct{}
 	tailRequest   struct{ lines int }
+	sampleRequest struct{}
 )
 
 // Signal sends a signal to the process at path. It is os.ErrProcessDone if there
@@ -74,6 +75,24 @@ func Tail(ctx context.Context, t Caller, path string, n int) ([]string, error) {
 	answer, err := t.Call(ctx, path, tailRequest{n})
 	lines, _ := answer.([]string)
 	return lines, err
+}
+
+// Usage is what a process and all that descends from it use at a moment.
+type Usage struct {
+	Processes int           `json:"processes"`
+	Threads   int           `json:"threads"`
+	Files     int           `json:"files"`     // open descriptors, of those processes that may be looked at
+	RSS       int64         `json:"rss_bytes"` // resident memory; pages that are shared count for each
+	CPU       time.Duration `json:"cpu_ns"`    // of the living, and of those whose end they have waited for
+}
+
+// Sample measures the process at path, and all that descends from it, now. It
+// costs a look at each of them, and nothing while nobody asks. Where that is not
+// possible, beside Linux, it is errors.ErrUnsupported.
+func Sample(ctx context.Context, t Caller, path string) (Usage, error) {
+	answer, err := t.Call(ctx, path, sampleRequest{})
+	u, _ := answer.(Usage)
+	return u, err
 }
 
 // Reloading says how a process is told to read its configuration again.
@@ -105,6 +124,9 @@ func (p *process) answer(ctx context.Context, request any) (any, error) {
 		return nil, p.send(r.signal, r.scope)
 	case reloadRequest:
 		return nil, p.reload(ctx)
+	case sampleRequest:
+		u, err := p.child.Usage()
+		return Usage(u), err
 	case tailRequest:
 		lines, _ := p.tail.lines()
 		return lines[max(0, len(lines)-max(0, r.lines)):], nil

@@ -112,3 +112,23 @@ func TestRequestThatIsNone(t *testing.T) {
 	require.ErrorContains(t, err, "takes no int")
 	w.stop()
 }
+
+func TestSample(t *testing.T) {
+	c := &proc.Command{
+		Path: "/bin/sh", Args: []string{"-c", "sleep 1000 & setsid sleep 1000 & i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo up; wait"},
+		Ready: proc.LogLine("up"), Logger: silent,
+	}
+	w := start(t, tree.Child{Name: "p", Service: c})
+	var u proc.Usage
+	require.Eventually(t, func() bool { // setsid may fork once more, and its parent end
+		var err error
+		u, err = proc.Sample(t.Context(), w, "root/p")
+		require.NoError(t, err)
+		return u.Processes == 3
+	}, patience, glance)
+	require.Equal(t, 3, u.Threads)
+	require.GreaterOrEqual(t, u.Files, 9)
+	require.Greater(t, u.RSS, int64(100<<10))
+	require.Positive(t, u.CPU)
+	w.stop()
+}

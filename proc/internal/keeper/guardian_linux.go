@@ -167,6 +167,13 @@ func (ks *kids) obey(k kind, m *message, f *forker) error {
 		call := m.readUint()
 		n, err := ks.left(id)
 		answer = newMessage(msgAnswer, call, number(err), uint64(n))
+	case msgMembers:
+		call := m.readUint()
+		pids, err := ks.pids(id)
+		answer = newMessage(msgAnswer, call, number(err), uint64(len(pids)))
+		for _, pid := range pids {
+			answer.int(pid)
+		}
 	case msgForget:
 		ks.forget(id)
 		return nil

@@ -58,6 +58,7 @@ type parent interface {
 	start(id uint64, s Spec, ended func(End)) (pid int, err error)
 	signal(id uint64, sig syscall.Signal, to Scope) error
 	left(id uint64) (alive int, err error)
+	members(id uint64) (pids []int, err error)
 	forget(id uint64)
 	broken() bool
 	close()

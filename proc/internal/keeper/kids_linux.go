@@ -268,6 +268,21 @@ func (ks *kids) left(id uint64) (int, error) {
 	return ks.alive(k), nil
 }
 
+// pids is who is alive.
+func (ks *kids) pids(id uint64) ([]int, error) {
+	ks.mu.Lock()
+	defer ks.mu.Unlock()
+	k, err := ks.find(id)
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, s := range ks.members(k) {
+		pids = append(pids, s.pid)
+	}
+	return pids, nil
+}
+
 // alive looks for as little as it can, and twice before it says that there is
 // nobody, because a process may fork and end while it looks.
 func (ks *kids) alive(k *kid) int {

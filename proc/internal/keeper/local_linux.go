@@ -53,9 +53,10 @@ func (l *local) signal(id uint64, sig syscall.Signal, to Scope) error {
 	return l.ks.signal(id, sig, to)
 }
 
-func (l *local) left(id uint64) (int, error) { return l.ks.left(id) }
-func (l *local) forget(id uint64)            { l.ks.forget(id) }
-func (l *local) broken() bool                { return false }
+func (l *local) left(id uint64) (int, error)      { return l.ks.left(id) }
+func (l *local) members(id uint64) ([]int, error) { return l.ks.pids(id) }
+func (l *local) forget(id uint64)                 { l.ks.forget(id) }
+func (l *local) broken() bool                     { return false }
 
 func (l *local) close() {
 	l.forker.close()

@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"syscall"
@@ -65,6 +66,8 @@ func (l *local) left(id uint64) (int, error) {
 	}
 	return 0, nil
 }
+
+func (l *local) members(uint64) ([]int, error) { return nil, errors.ErrUnsupported }
 
 func (l *local) forget(id uint64) {
 	l.mu.Lock()

@@ -27,8 +27,9 @@ type remote struct {
 }
 
 type answer struct {
-	n   int
-	err error
+	n    int
+	err  error
+	pids []int
 }
 
 // running is a process from its start until it is forgotten.
@@ -128,7 +129,11 @@ func (r *remote) read() {
 		case msgAnswer:
 			call, err := m.readUint(), numbered(m.readUint())
 			n := int(m.readUint())
-			r.answer(call, answer{n, m.readFault(err)})
+			a := answer{n: n, err: m.readFault(err)}
+			for err == nil && len(m.b) > 0 {
+				a.pids = append(a.pids, m.readInt())
+			}
+			r.answer(call, a)
 		case msgEnded:
 			r.ended(m.readUint(), m.readEnd())
 		}
@@ -183,8 +188,8 @@ func (r *remote) lose() {
 	}
 }
 
-// call asks, and waits for the answer. write adds to the message behind id and call.
-func (r *remote) call(k kind, id uint64, fields ...uint64) (int, error) {
+// call asks, and waits for the answer.
+func (r *remote) call(k kind, id uint64, fields ...uint64) answer {
 	return r.ask(k, id, func(m *message) {
 		for _, f := range fields {
 			m.uint(f)
@@ -192,12 +197,13 @@ func (r *remote) call(k kind, id uint64, fields ...uint64) (int, error) {
 	})
 }
 
-func (r *remote) ask(k kind, id uint64, write func(*message)) (int, error) {
+// ask is call where write adds to the message behind id and call.
+func (r *remote) ask(k kind, id uint64, write func(*message)) answer {
 	c := make(chan answer, 1)
 	r.mu.Lock()
 	if r.lost {
 		r.mu.Unlock()
-		return 0, ErrLost
+		return answer{err: ErrLost}
 	}
 	r.lastID++
 	call := r.lastID
@@ -209,10 +215,9 @@ func (r *remote) ask(k kind, id uint64, write func(*message)) (int, error) {
 		r.mu.Lock()
 		delete(r.calls, call)
 		r.mu.Unlock()
-		return 0, err
+		return answer{err: err}
 	}
-	a := <-c
-	return a.n, a.err
+	return <-c
 }
 
 func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
@@ -237,7 +242,7 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 	}
 	r.running[id] = p
 	r.mu.Unlock()
-	pid, err := r.ask(msgStart, id, func(m *message) {
+	a := r.ask(msgStart, id, func(m *message) {
 		m.uint(flag(dir >= 0))
 		m.spec(s)
 		if dir >= 0 {
@@ -250,22 +255,29 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 	runtime.KeepAlive(s.Files)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil {
+	if a.err != nil {
 		delete(r.running, id)
-		return 0, err
+		return 0, a.err
 	}
-	if p.pid = pid; r.lost {
-		_ = syscall.Kill(-pid, syscall.SIGKILL)
+	if p.pid = a.n; r.lost {
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	}
-	return pid, nil
+	return p.pid, nil
 }
 
 func (r *remote) signal(id uint64, sig syscall.Signal, to Scope) error {
-	_, err := r.call(msgSignal, id, uint64(sig), uint64(to))
-	return err
+	return r.call(msgSignal, id, uint64(sig), uint64(to)).err
 }
 
-func (r *remote) left(id uint64) (int, error) { return r.call(msgLeft, id) }
+func (r *remote) left(id uint64) (int, error) {
+	a := r.call(msgLeft, id)
+	return a.n, a.err
+}
+
+func (r *remote) members(id uint64) ([]int, error) {
+	a := r.call(msgMembers, id)
+	return a.pids, a.err
+}
 
 func (r *remote) forget(id uint64) {
 	r.mu.Lock()

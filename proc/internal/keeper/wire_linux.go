@@ -17,13 +17,14 @@ import (
 type kind uint64
 
 const (
-	msgHello  kind = iota // the guardian is ready
-	msgStart              // id, call, whether there is a dir, path, args, env; dir and files come along
-	msgSignal             // id, call, signal, scope
-	msgLeft               // id, call
-	msgForget             // id
-	msgAnswer             // call, error, pid or number of processes left
-	msgEnded              // id, and an End
+	msgHello   kind = iota // the guardian is ready
+	msgStart               // id, call, whether there is a dir, path, args, env; dir and files come along
+	msgSignal              // id, call, signal, scope
+	msgLeft                // id, call
+	msgForget              // id
+	msgAnswer              // call, error, pid or number of processes left
+	msgEnded               // id, and an End
+	msgMembers             // id, call; answered by their number, and their pids
 
 	msgLong kind = 1 << 10 // added to a kind: the message is in a file
 )
