@@ -47,6 +47,10 @@ func openCgroups() *cgroups {
 	if own == "" || !delegated(own) || os.Getenv("COPPICE_CGROUPS") == "off" {
 		return nil
 	}
+	return openCgroupsIn(own)
+}
+
+func openCgroupsIn(own string) *cgroups {
 	gs := &cgroups{dir: filepath.Join(own, fmt.Sprintf("%s%d-%08x", cgroupPrefix, os.Getpid(), rand.Uint32()))}
 	if os.Mkdir(gs.dir, 0o755) != nil {
 		return nil
