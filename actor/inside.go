@@ -68,9 +68,9 @@ func Handle(ctx context.Context, h Handler) {
 // Status is what a child may show of itself in snapshots. The zero value of a
 // field shows nothing.
 type Status struct {
-	PID      int    `json:"pid,omitempty"`
-	ExitCode *int   `json:"exit_code,omitempty"`
-	Text     string `json:"text,omitempty"`
+	PID  int         `json:"pid,omitempty"`
+	Exit *ExitStatus `json:"exit,omitempty"` // of a process that has ended
+	Text string      `json:"text,omitempty"`
 }
 
 // SetStatus shows s in snapshots from now on. It outlives the incarnation that

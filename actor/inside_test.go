@@ -55,7 +55,7 @@ func TestInside(t *testing.T) {
 			actor.Ready(ctx)
 			actor.Beat(ctx)
 			code := 7
-			status := actor.Status{PID: 1, ExitCode: &code, Text: "up"}
+			status := actor.Status{PID: 1, Exit: &actor.ExitStatus{Code: code}, Text: "up"}
 			actor.SetStatus(ctx, status)
 			actor.ExtendTimeout(ctx, time.Minute)
 			actor.Handle(ctx, func(context.Context, any) (any, error) { return nil, nil })

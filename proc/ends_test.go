@@ -109,7 +109,7 @@ func TestSnapshotOfAProcess(t *testing.T) {
 	require.Equal(t, tree.Running, n.State)
 	require.Equal(t, "process", n.Kind)
 	require.Positive(t, n.PID)
-	require.Nil(t, n.ExitCode)
+	require.Nil(t, n.Exit)
 	require.False(t, n.LastStart.IsZero())
 	first := n.PID
 	began := n.LastStart
@@ -119,8 +119,8 @@ func TestSnapshotOfAProcess(t *testing.T) {
 	n = w.node("p")
 	require.Equal(t, tree.Restarting, n.State)
 	require.Zero(t, n.PID)
-	require.NotNil(t, n.ExitCode)
-	require.Equal(t, 3, *n.ExitCode)
+	require.NotNil(t, n.Exit)
+	require.Equal(t, 3, n.Exit.Code)
 	require.Equal(t, began, n.LastStart)
 	var e *proc.ExitError
 	require.ErrorAs(t, n.LastError, &e)
@@ -134,8 +134,8 @@ func TestExitCodeStaysWhileDown(t *testing.T) {
 	w.await(tree.GaveUp, 1)
 	n := w.node("p")
 	require.Equal(t, tree.Down, n.State)
-	require.NotNil(t, n.ExitCode)
-	require.Equal(t, 5, *n.ExitCode)
+	require.NotNil(t, n.Exit)
+	require.Equal(t, 5, n.Exit.Code)
 	require.Equal(t, 2, n.Incarnation)
 	require.Zero(t, n.PID)
 }

@@ -3,6 +3,7 @@
 package proc_test
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -46,7 +47,10 @@ func TestEndBySignalInATree(t *testing.T) {
 	require.ErrorAs(t, end.Err, &e)
 	require.Equal(t, syscall.SIGKILL, e.Signal)
 	n := w.node("p")
-	require.Nil(t, n.ExitCode, "a signal leaves none")
+	require.Equal(t, syscall.SIGKILL, n.Exit.Signal)
+	b, err := json.Marshal(n)
+	require.NoError(t, err)
+	require.NotContains(t, string(b), "exit_code", "a signal leaves none")
 	require.ErrorAs(t, n.LastError, &e)
 }
 
@@ -56,5 +60,8 @@ func TestKilledByUsIsShutdown(t *testing.T) {
 	c.Ready = proc.LogLine("up")
 	w := start(t, tree.Child{Name: "p", Service: c, Shutdown: tree.Brutal})
 	w.stop()
-	require.Equal(t, actor.ClassShutdown, w.await(tree.ChildEnded, 1).Class)
+	end := w.await(tree.ChildEnded, 1)
+	require.Equal(t, actor.ClassShutdown, end.Class)
+	require.NoError(t, end.Err)
+	require.Equal(t, syscall.SIGKILL, end.Exit.Signal, "but it is told")
 }

@@ -8,24 +8,19 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
+	"github.com/coppice-go/coppice/actor"
 	"github.com/coppice-go/coppice/proc/internal/keeper"
 )
 
 // ExitError is the abnormal end of a process.
 type ExitError struct {
-	Path   string // as in Command.Path
-	PID    int
-	Code   int            // exit code; -1 if a signal ended it
-	Signal syscall.Signal // 0 if it exited
-	Core   bool           // the signal dumped core
+	Path string // as in Command.Path
+	PID  int
+	actor.ExitStatus
 
-	BeforeReady bool          // it had not been ready
-	User, Sys   time.Duration // CPU time used
-	MaxRSS      int64         // the most memory it had resident, in bytes; 0 where that is not known
-	Ran         time.Duration // from its start to its end
-	LastLines   []string      // of its output, stdout and stderr, oldest first
+	BeforeReady bool     // it had not been ready
+	LastLines   []string // of its output, stdout and stderr, oldest first
 
 	complaint string // last line of stderr
 }
@@ -33,15 +28,7 @@ type ExitError struct {
 // Error tells the program, code or signal, and the last line of stderr.
 func (e *ExitError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: ", filepath.Base(e.Path))
-	switch {
-	case e.Signal == 0:
-		fmt.Fprintf(&b, "exit code %d", e.Code)
-	case e.Core:
-		fmt.Fprintf(&b, "signal: %v (core dumped)", e.Signal)
-	default:
-		fmt.Fprintf(&b, "signal: %v", e.Signal)
-	}
+	fmt.Fprintf(&b, "%s: %v", filepath.Base(e.Path), e.ExitStatus)
 	if e.BeforeReady {
 		b.WriteString(" before it was ready")
 	}
@@ -55,20 +42,25 @@ func (e *ExitError) Error() string {
 func (e *ExitError) ExitCode() int { return e.Code }
 
 // exitError reads how the process ended; nil if that is normal.
-func (p *process) exitError(end keeper.End) error {
-	e := &ExitError{
-		Path: p.cmd.Path, PID: p.pid, Code: end.Code, Signal: end.Signal, Core: end.Core, BeforeReady: !p.wasReady,
-		User: end.User, Sys: end.Sys, MaxRSS: end.MaxRSS, Ran: p.endedAt.Sub(p.startedAt),
-	}
-	e.LastLines, e.complaint = p.tail.lines()
+func (p *process) exitError(end actor.ExitStatus) error {
 	if p.wasReady && p.cmd.expects(end) {
 		return nil
 	}
+	e := &ExitError{Path: p.cmd.Path, PID: p.pid, ExitStatus: end, BeforeReady: !p.wasReady}
+	e.LastLines, e.complaint = p.tail.lines()
 	return e
 }
 
+// exit is how the process has ended.
+func (p *process) exit(end keeper.End) actor.ExitStatus {
+	return actor.ExitStatus{
+		Code: end.Code, Signal: end.Signal, Core: end.Core, User: end.User, Sys: end.Sys, MaxRSS: end.MaxRSS,
+		Ran: p.endedAt.Sub(p.startedAt),
+	}
+}
+
 // expects tells whether the end is a normal one.
-func (c *Command) expects(end keeper.End) bool {
+func (c *Command) expects(end actor.ExitStatus) bool {
 	if end.Signal != 0 {
 		return slices.Contains(c.ExpectedSignals, end.Signal)
 	}

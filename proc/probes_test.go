@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coppice-go/coppice/actor"
 	"github.com/coppice-go/coppice/proc"
 	"github.com/coppice-go/coppice/tree"
 )
@@ -195,7 +196,7 @@ func TestProbesThatAreNonsense(t *testing.T) {
 }
 
 func TestProbeErrorsAreTheirCauses(t *testing.T) {
-	e := &proc.ProbeError{Path: "/bin/x", Reason: proc.ErrNotAlive, Probe: "File y", Last: fs.ErrNotExist, Exit: &proc.ExitError{Path: "x", Code: 3}}
+	e := &proc.ProbeError{Path: "/bin/x", Reason: proc.ErrNotAlive, Probe: "File y", Last: fs.ErrNotExist, Exit: &proc.ExitError{Path: "x", ExitStatus: actor.ExitStatus{Code: 3}}}
 	require.Equal(t, "/bin/x: not alive: File y: file does not exist", e.Error())
 	for _, err := range []error{proc.ErrNotAlive, fs.ErrNotExist} {
 		require.ErrorIs(t, fmt.Errorf("more: %w", e), err)

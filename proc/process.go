@@ -31,7 +31,7 @@ type process struct {
 	wasReady bool         // of Serve's goroutine
 	failure  *ProbeError  // why it was stopped, if that was a probe's doing; the same
 
-	startedAt, endedAt time.Time // endedAt: of Serve's goroutine, unless the stop was asked for
+	startedAt, endedAt time.Time // endedAt: of Serve's goroutine
 
 	mu      sync.Mutex
 	waiting liner         // nil: nothing to be shown
@@ -63,22 +63,23 @@ func (c *Command) Serve(ctx context.Context) error {
 		p.checkReady(ctx) // its last lines may have said so
 	}
 	end := p.child.End()
-	var code *int
-	if end.Code >= 0 {
-		code = &end.Code
-	}
-	actor.SetStatus(ctx, actor.Status{ExitCode: code})
-	switch {
-	case asked:
-		return nil
-	case end.Err != nil:
+	if end.Err != nil {
+		actor.SetStatus(ctx, actor.Status{})
+		if asked {
+			return nil
+		}
 		return fmt.Errorf("wait for %q: %w", c.Path, end.Err)
 	}
-	exit := p.exitError(end)
-	if p.failure == nil {
-		return exit
+	exit := p.exit(end)
+	actor.SetStatus(ctx, actor.Status{Exit: &exit})
+	if asked {
+		return nil
 	}
-	_ = errors.As(exit, &p.failure.Exit)
+	err = p.exitError(exit)
+	if p.failure == nil {
+		return err
+	}
+	_ = errors.As(err, &p.failure.Exit)
 	return p.failure
 }
 
@@ -110,7 +111,7 @@ func (p *process) serve(ctx context.Context) (asked bool) {
 			p.stop(ctx, DefaultGrace)
 			return ctx.Err() != nil
 		case <-p.child.Ended():
-			p.endedAt = time.Now()
+			p.noteEnd()
 			p.checkReady(ctx)
 			p.stop(ctx, DefaultGrace)
 			return ctx.Err() != nil

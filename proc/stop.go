@@ -132,6 +132,7 @@ func (s *stopping) end() {
 // when the last step's time or the grace is over, or the supervisor says so.
 func (p *process) stop(ctx context.Context, grace time.Duration) {
 	if p.child.Gone() {
+		p.noteEnd()
 		return
 	}
 	kill := actor.Killed(ctx)
@@ -159,6 +160,7 @@ func (p *process) stop(ctx context.Context, grace time.Duration) {
 		select {
 		case <-ended:
 			ended = nil
+			p.noteEnd()
 		case <-timer.C:
 		case <-steps.due:
 			killing = !steps.next(ended == nil)
@@ -179,8 +181,16 @@ func (p *process) stop(ctx context.Context, grace time.Duration) {
 			p.signal(steps.signal, steps.rest)
 		}
 		if p.child.Gone() {
+			p.noteEnd()
 			return
 		}
+	}
+}
+
+// noteEnd is called when the process itself has ended.
+func (p *process) noteEnd() {
+	if p.endedAt.IsZero() {
+		p.endedAt = time.Now()
 	}
 }
 

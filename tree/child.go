@@ -24,8 +24,22 @@ type child struct {
 	current *supervisor // of the supervisor's goroutine: the incarnation that is one; nil: none yet
 	last    *supervisor // the last there was
 	static  bool        // of the spec, not added
-	status  atomic.Pointer[actor.Status]
+	status  atomic.Pointer[status]
 	traits
+}
+
+// status is what an incarnation has said of itself.
+type status struct {
+	actor.Status
+	gen int
+}
+
+// exitOf is how the process of an incarnation has ended, if it was one.
+func (k *child) exitOf(gen int) *actor.ExitStatus {
+	if st := k.status.Load(); st != nil && st.gen == gen {
+		return st.Exit
+	}
+	return nil
 }
 
 // traits are what a Service says of itself.

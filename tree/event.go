@@ -93,10 +93,11 @@ type Event struct {
 	Incarnation int
 	Class       actor.Class
 	Err         error
-	Ran         time.Duration // how long the incarnation had been ready
-	Delay       time.Duration // until the restart
-	Used, Max   int           // restarts counted and allowed; Max -1: no limit
-	Within      time.Duration // the window that Max is about
+	Exit        *actor.ExitStatus // ChildEnded, StartFailed: how its process ended, if it was one
+	Ran         time.Duration     // how long the incarnation had been ready
+	Delay       time.Duration     // until the restart
+	Used, Max   int               // restarts counted and allowed; Max -1: no limit
+	Within      time.Duration     // the window that Max is about
 	Rule        Rule
 	Restart     strategies.Restart
 	Request     string // such as "terminate child"

@@ -187,9 +187,9 @@ func (i *incarnation) Killed() <-chan struct{} {
 	return i.killed
 }
 
-func (i *incarnation) SetStatus(status any) {
-	if s, ok := status.(actor.Status); ok && i.child.cur.Load() == i {
-		i.child.status.Store(&s)
+func (i *incarnation) SetStatus(s any) {
+	if s, ok := s.(actor.Status); ok && i.child.cur.Load() == i {
+		i.child.status.Store(&status{s, i.gen})
 	}
 }
 

@@ -124,6 +124,9 @@ func (t *Tree) logEvent(e Event) {
 		add(slog.String("rule", e.Rule.String()))
 	case ChildEnded:
 		add(slog.String("class", e.Class.String()), slog.Duration("ran", e.Ran))
+		if e.Exit != nil {
+			add(slog.String("exit", e.Exit.String()))
+		}
 	case RequestDone:
 		add(slog.String("request", e.Request))
 	}

@@ -45,11 +45,11 @@ type Node struct {
 	Restarts    int       // by the supervisor, since the last start by request
 	LastStart   time.Time // when it was last ready; zero: never
 	Uptime      time.Duration
-	PID         int    // of a process; 0: none
-	ExitCode    *int   // of the process's last incarnation; nil: none, or by signal
-	Status      string // what the child says of itself
-	LastError   error  // of the last incarnation that ended; nil: none, or in order
-	Stuck       int    // an incarnation that was given up and is alive; 0: none
+	PID         int               // of a process; 0: none
+	Exit        *actor.ExitStatus // of a process's last incarnation; nil: it has not ended
+	Status      string            // what the child says of itself
+	LastError   error             // of the last incarnation that ended; nil: none, or in order
+	Stuck       int               // an incarnation that was given up and is alive; 0: none
 
 	// Of a supervisor.
 	Strategy  strategies.Strategy
@@ -233,7 +233,7 @@ func (k *child) node(slot *machine.Slot, now time.Time) Node {
 		n.LastError = slot.Last.Err
 	}
 	if st := k.status.Load(); st != nil {
-		n.ExitCode, n.Status = st.ExitCode, st.Text
+		n.Exit, n.Status = st.Exit, st.Text
 		if n.Running() {
 			n.PID = st.PID
 		}
@@ -250,6 +250,14 @@ func (k *child) below(n *Node) {
 	}
 }
 
+// exitCode is nil if there is none, for a signal ended it.
+func (n *Node) exitCode() *int {
+	if n.Exit == nil || n.Exit.Code < 0 {
+		return nil
+	}
+	return &n.Exit.Code
+}
+
 func uptime(since time.Time, s State, now time.Time) time.Duration {
 	if since.IsZero() || s != Running && s != Stopping {
 		return 0
@@ -261,7 +269,7 @@ func uptime(since time.Time, s State, now time.Time) time.Duration {
 func (n Node) MarshalJSON() ([]byte, error) {
 	out := nodeJSON{
 		Name: n.Name, Path: n.Path, Type: n.Kind, State: n.State, Running: n.Running(), PID: n.PID,
-		Incarnation: n.Incarnation, Restarts: n.Restarts, Uptime: n.Uptime.Seconds(), ExitCode: n.ExitCode,
+		Incarnation: n.Incarnation, Restarts: n.Restarts, Uptime: n.Uptime.Seconds(), ExitCode: n.exitCode(), Exit: n.Exit,
 		Status: n.Status, LastError: errorText(n.LastError), Stuck: n.Stuck,
 	}
 	if !n.LastStart.IsZero() {
@@ -278,20 +286,21 @@ func (n Node) MarshalJSON() ([]byte, error) {
 }
 
 type nodeJSON struct {
-	Name        string     `json:"name"`
-	Path        string     `json:"path"`
-	Type        string     `json:"type"`
-	State       State      `json:"state"`
-	Running     bool       `json:"running"`
-	PID         int        `json:"pid,omitempty"`
-	Incarnation int        `json:"incarnation"`
-	Restarts    int        `json:"restarts"`
-	LastStart   *time.Time `json:"last_start,omitempty"`
-	Uptime      float64    `json:"uptime_seconds"`
-	ExitCode    *int       `json:"exit_code,omitempty"`
-	Status      string     `json:"status,omitempty"`
-	LastError   string     `json:"last_error,omitempty"`
-	Stuck       int        `json:"stuck_incarnation,omitempty"`
+	Name        string            `json:"name"`
+	Path        string            `json:"path"`
+	Type        string            `json:"type"`
+	State       State             `json:"state"`
+	Running     bool              `json:"running"`
+	PID         int               `json:"pid,omitempty"`
+	Incarnation int               `json:"incarnation"`
+	Restarts    int               `json:"restarts"`
+	LastStart   *time.Time        `json:"last_start,omitempty"`
+	Uptime      float64           `json:"uptime_seconds"`
+	ExitCode    *int              `json:"exit_code,omitempty"`
+	Exit        *actor.ExitStatus `json:"exit,omitempty"`
+	Status      string            `json:"status,omitempty"`
+	LastError   string            `json:"last_error,omitempty"`
+	Stuck       int               `json:"stuck_incarnation,omitempty"`
 
 	Supervisor *supervisorJSON `json:"supervisor,omitempty"`
 	Children   *[]Node         `json:"children,omitempty"`

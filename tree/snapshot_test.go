@@ -25,10 +25,9 @@ func (process) Kind() string { return "process" }
 // town is a tree in which something of everything has happened.
 func town(t *testing.T) *world {
 	t.Helper()
-	seven := 7
 	failing, late, down := newPart(), newPart(), newPart()
 	proc := process{onStart(func(ctx context.Context, n int) error {
-		actor.SetStatus(ctx, actor.Status{PID: 4200 + n, ExitCode: &seven, Text: "serving"})
+		actor.SetStatus(ctx, actor.Status{PID: 4200 + n, Exit: &actor.ExitStatus{Code: 7}, Text: "serving"})
 		return nil
 	})}
 	w := start(t, tree.Spec{Intensity: strategies.Intensity{Max: 3, Within: time.Hour}, Strategy: strategies.RestForOne, Children: []tree.Child{
@@ -99,7 +98,7 @@ func TestSnapshotJSON(t *testing.T) {
 			return string(text)
 		}
 		require.JSONEq(t, `{"name":"proc","path":"root/proc","type":"process","state":"running","running":true,"pid":4202,
-			"incarnation":2,"restarts":1,"last_start":"2000-01-01T00:01:30Z","uptime_seconds":1.5,"exit_code":7,"status":"serving","last_error":"boom"}`, of("root/proc"))
+			"incarnation":2,"restarts":1,"last_start":"2000-01-01T00:01:30Z","uptime_seconds":1.5,"exit_code":7,"exit":{"code":7,"user_ns":0,"sys_ns":0,"max_rss_bytes":0,"ran_ns":0},"status":"serving","last_error":"boom"}`, of("root/proc"))
 		require.JSONEq(t, `{"name":"down","path":"root/sub/down","type":"goroutine","state":"down","running":false,
 			"incarnation":1,"restarts":0,"last_start":"2000-01-01T00:00:00Z","uptime_seconds":0}`, of("root/sub/down"))
 		require.JSONEq(t, `{"name":"empty","path":"root/empty","type":"supervisor","state":"running","running":true,"incarnation":2,"restarts":1,
@@ -143,14 +142,14 @@ func TestStatus(t *testing.T) {
 		code, contexts := 3, make(chan context.Context, 2)
 		p := process{onStart(func(ctx context.Context, n int) error {
 			contexts <- ctx
-			actor.SetStatus(ctx, actor.Status{PID: n, ExitCode: &code, Text: "up"})
+			actor.SetStatus(ctx, actor.Status{PID: n, Exit: &actor.ExitStatus{Code: code}, Text: "up"})
 			return nil
 		})}
 		w := start(t, tree.Spec{Children: []tree.Child{{Name: "p", Service: p}}})
 		require.NoError(t, w.TerminateChild(t.Context(), "root/p"))
 		n := w.node("root/p")
 		require.Zero(t, n.PID)
-		require.Equal(t, &code, n.ExitCode)
+		require.Equal(t, code, n.Exit.Code)
 		require.NoError(t, w.RestartChild(t.Context(), "root/p"))
 		actor.SetStatus(<-contexts, actor.Status{PID: 99})
 		require.Equal(t, 2, w.node("root/p").PID)

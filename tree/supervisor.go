@@ -377,6 +377,9 @@ func (s *supervisor) publish(e *machine.Event) {
 	case e.Slot != nil:
 		ev.Path = s.path + "/" + e.Slot.Name
 		ev.Restart = e.Slot.Spec.Restart
+		if ev.Kind == ChildEnded || ev.Kind == StartFailed {
+			ev.Exit = s.childOf(e.Slot).exitOf(e.Gen)
+		}
 	case e.Kind == machine.RequestDone:
 		ev.Path = s.path + "/" + e.Name
 		ev.Request = e.Op.String()
