@@ -273,7 +273,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	err := p.spawn(ctx, writes[0], writes[1])
 	closeAll()
 	if err == nil {
-		p.pid, p.startedAt = p.child.PID, time.Now()
+		p.pid = p.child.PID
 	}
 	if p.input != nil {
 		p.input.given(err == nil)
@@ -310,6 +310,7 @@ func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
 	defer closeSockets()
 	spec.Files = append([]*os.File{p.input.file, stdout, stderr}, extra...)
 	for delay := 5 * time.Millisecond; ; delay *= 4 {
+		p.startedAt = time.Now() // not after it: who is told late would count too little
 		p.child, err = keeper.Start(spec, p.unguarded)
 		if err == nil || !transient(err) || delay > 100*time.Millisecond {
 			return p.cmd.explain(spec.Path, err)
