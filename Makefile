@@ -6,7 +6,7 @@ FUZZTIME ?= 30s
 STATES   ?= 200000
 MUTANTS  ?= 1
 # The fuzz targets, as package:name.
-FUZZ := ./strategies:FuzzUnmarshalText ./tree/internal/machine:FuzzMachine
+FUZZ := ./strategies:FuzzUnmarshalText ./tree/internal/machine:FuzzMachine ./proc/internal/notify:FuzzMessage
 
 .DEFAULT_GOAL := help
 .PHONY: run test race lint fmt fuzz explore mutate bench cover build examples ci help

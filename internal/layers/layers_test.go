@@ -30,7 +30,8 @@ var layers = map[string][]string{
 	"tree":                  {module + "actor", module + "strategies", module + "internal/", module + "tree/internal/machine", proto},
 	"treetest":              {module + "actor", module + "tree", module + "internal/inside", proto},
 	"proc/internal/keeper":  {"golang.org/x/sys/"},
-	"proc":                  {module + "actor", module + "internal/inside", module + "proc/internal/keeper"},
+	"proc/internal/notify":  {"golang.org/x/sys/"},
+	"proc":                  {module + "actor", module + "internal/inside", module + "proc/internal/"},
 }
 
 // dropIn are the only files of strategies that know protoactor.
