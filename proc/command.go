@@ -37,8 +37,9 @@ type Command struct {
 	// Dir is the working directory. Empty: that of this program.
 	Dir string
 
-	// Env are "KEY=value" strings, added to the environment of this program; a
-	// later one of the same key wins.
+	// Env are "KEY=value" strings, added to the environment of this program, but for
+	// what a service manager has told it by NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS and
+	// the like; a later one of the same key wins.
 	Env []string
 
 	// ClearEnv starts from an empty environment instead.
@@ -111,6 +112,15 @@ type Command struct {
 
 	// Alive says how the process is checked while it is ready. Nil: not.
 	Alive *Liveness
+
+	// Watchdog is how often the process must say WATCHDOG=1 at its NOTIFY_SOCKET once
+	// it is ready, as WATCHDOG_USEC tells it. One that does not is stopped, and that is
+	// an abnormal end, ErrNotAlive. 0: it need not. The least is 1 ms.
+	Watchdog time.Duration
+
+	// NotifySocket gives the process a NOTIFY_SOCKET, for STATUS and the like, also
+	// where Ready is not Notify and there is no Watchdog.
+	NotifySocket bool
 
 	// ExpectedCodes are exit codes that are read as normal, beside 0.
 	ExpectedCodes []int
@@ -185,6 +195,9 @@ func (c *Command) Validate() error {
 	if err := c.validateSetup(); err != nil {
 		return err
 	}
+	if err := c.validateNotify(); err != nil {
+		return err
+	}
 	for i, s := range c.ExpectedSignals {
 		if err := expectable(s); err != nil {
 			return fmt.Errorf("ExpectedSignals[%d]: %w", i, err)
@@ -217,15 +230,15 @@ func (c *Command) Validate() error {
 	return nil
 }
 
-func (c *Command) environ(a *account) []string {
+func (c *Command) environ(a *account, own []string) []string {
 	env := []string{} // not nil, which would mean all
 	if !c.ClearEnv {
-		env = os.Environ()
+		env = inherited()
 		if a != nil {
 			env = append(env, a.env...)
 		}
 	}
-	return append(append(env, c.Env...), c.socketEnv()...)
+	return append(append(append(env, c.Env...), c.socketEnv()...), own...)
 }
 
 func (c *Command) logger() *slog.Logger {

@@ -25,11 +25,43 @@
 //	it could not be started                 an error before ready: the start failed
 //	it ended before it was ready            *ExitError: the start failed
 //	it was stopped because of a probe       *ProbeError: abnormal, or the start failed
+//	it has missed its Watchdog              the same
 //
 // # While it runs
 //
 // Ready says when the child counts as started, Alive how it is checked from then
 // on. Signal, Reload and Tail reach a process by its path in the tree.
+//
+// # What it says of itself
+//
+// On Linux a process may speak as to systemd, by sd_notify(3), if Ready is Notify, or
+// Watchdog, NotifySocket or Reloading.Await is set. What is heard:
+//
+//	READY=1                  it is ready, if Ready is Notify; it has reloaded
+//	STATUS=text              shown in snapshots, one line of 512 bytes at most
+//	RELOADING=1, STOPPING=1  shown before that
+//	STOPPING=1               no Watchdog any more; but if Grace is set, it has that long to end
+//	WATCHDOG=1               it is alive, for another time of the Watchdog
+//	WATCHDOG=trigger         it is not
+//	WATCHDOG_USEC=n          the Watchdog's time from now on; 0: none
+//	EXTEND_TIMEOUT_USEC=n    n microseconds from now, if that is more than is left, to be
+//	                         ready (ReadyTimeout, Child.StartTimeout), to say WATCHDOG=1,
+//	                         or to end (StopStep.Wait, Grace, Child.Shutdown)
+//	ERRNO=n                  why it failed, in ExitError
+//	BARRIER=1                by closing the descriptor that comes with it
+//
+// MAINPID is not: the child is the process that was started. Descriptors to be stored
+// are closed. All that descends from the process may speak, so a shell script may run
+// systemd-notify, and WATCHDOG_PID is not set. Of other users only root and the
+// program's own are heard otherwise; a process that changed its user is looked for
+// among the living when its message is read, so it should not end before (see
+// sd_notify_barrier). A message of more than 64 KiB is not heard.
+//
+// The socket is in the abstract namespace, one for each incarnation: a process needs
+// no file for it, in a chroot neither, but to be in the program's network namespace.
+//
+// What the program itself was told by its service manager, NOTIFY_SOCKET, WATCHDOG_USEC,
+// LISTEN_FDS and the like, its processes do not inherit.
 //
 // # The guardian
 //

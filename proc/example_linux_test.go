@@ -50,6 +50,36 @@ func ExampleLiveness() {
 	// Output: <nil>
 }
 
+// A process speaks as to systemd: when it is ready, what it is doing, and that it is
+// alive.
+func ExampleNotify() {
+	ctx := context.Background()
+	t, err := inSilence.Start(ctx, tree.Spec{Name: "shop", Children: []tree.Child{{Name: "db", Service: &proc.Command{
+		Path: "python3", Args: []string{"-c", `
+import os, socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect("\0" + os.environ["NOTIFY_SOCKET"][1:])
+s.send(b"READY=1\nSTATUS=3 tables open")
+while True:
+    time.sleep(int(os.environ["WATCHDOG_USEC"]) / 2e6)
+    s.send(b"WATCHDOG=1")`},
+		Ready:    proc.Notify{},
+		Watchdog: 10 * time.Second,
+		Reload:   &proc.Reloading{Await: true}, // proc.Reload returns when it says that it is done
+	}}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	n, err := t.Find(ctx, "shop/db")
+	fmt.Println(n.Status, err)
+	_, err = t.Stop(ctx)
+	fmt.Println(err)
+	// Output:
+	// 3 tables open <nil>
+	// <nil>
+}
+
 // A process with fewer rights than the program.
 func ExampleCommand_user() {
 	c := &proc.Command{

@@ -19,13 +19,16 @@ type ExitError struct {
 	PID  int
 	actor.ExitStatus
 
-	BeforeReady bool     // it had not been ready
-	LastLines   []string // of its output, stdout and stderr, oldest first
+	BeforeReady bool          // it had not been ready
+	LastLines   []string      // of its output, stdout and stderr, oldest first
+	Status      string        // by STATUS, what it said of itself last
+	Errno       syscall.Errno // by ERRNO, why it failed; 0: not told
 
 	complaint string // last line of stderr
 }
 
-// Error tells the program, code or signal, and the last line of stderr.
+// Error tells the program, code or signal, the last line of stderr, and Errno if
+// there is one, with Status.
 func (e *ExitError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %v", filepath.Base(e.Path), e.ExitStatus)
@@ -35,7 +38,18 @@ func (e *ExitError) Error() string {
 	if e.complaint != "" {
 		fmt.Fprintf(&b, ": %s", e.complaint)
 	}
+	if e.Errno != 0 {
+		fmt.Fprintf(&b, ": %v", told(e.Status, e.Errno))
+	}
 	return b.String()
+}
+
+// Unwrap returns Errno, or nil.
+func (e *ExitError) Unwrap() error {
+	if e.Errno == 0 {
+		return nil
+	}
+	return e.Errno
 }
 
 // ExitCode returns Code, as os/exec's ExitError does.
@@ -48,6 +62,7 @@ func (p *process) exitError(end actor.ExitStatus) error {
 	}
 	e := &ExitError{Path: p.cmd.Path, PID: p.pid, ExitStatus: end, BeforeReady: !p.wasReady}
 	e.LastLines, e.complaint = p.tail.lines()
+	e.Status, e.Errno = p.notices.last()
 	return e
 }
 

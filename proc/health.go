@@ -56,6 +56,9 @@ func (l *Liveness) validate() error {
 		return fmt.Errorf("Failures: negative: %d", l.Failures)
 	}
 	_, asks := l.Probe.(asker)
+	if _, notify := l.Probe.(interface{ notifies() }); notify {
+		return fmt.Errorf("Probe: %v tells only of the start: see Watchdog", l.Probe)
+	}
 	if _, file := l.Probe.(File); !asks || file {
 		return fmt.Errorf("Probe: %v tells only of the start", l.Probe)
 	}
@@ -151,9 +154,11 @@ func (h *health) run(ctx context.Context) *ProbeError {
 func (h *health) awaitReady(ctx context.Context) *ProbeError {
 	p, c := h.p, h.p.cmd
 	if c.ReadyTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.ReadyTimeout, ErrNotReady)
-		defer cancel()
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		timer := time.AfterFunc(c.ReadyTimeout, func() { cancel(ErrNotReady) })
+		defer p.limits.begin(timer, c.ReadyTimeout)()
 	}
 	var last error
 	if probe, ok := c.Ready.(asker); ok {
@@ -170,6 +175,9 @@ func (h *health) awaitReady(ctx context.Context) *ProbeError {
 	}
 	if !errors.Is(context.Cause(ctx), ErrNotReady) {
 		return nil
+	}
+	if last == nil {
+		last = p.notices.complaint()
 	}
 	return &ProbeError{Path: c.Path, Reason: ErrNotReady, Probe: fmt.Sprint(c.Ready), Last: last}
 }

@@ -61,6 +61,13 @@ func join(steps ...string) string { return strings.Join(steps, "|") }
 //	copy                input to output
 //	listen=NET,ADDR     a socket that is listened at
 //	http=ADDR           a server that answers 418
+//	say=TEXT            a message to NOTIFY_SOCKET; \n and \xNN as in Go
+//	barrier             wait until what was said is heard
+//	give=N              N messages with 100 descriptors each
+//	shout=TEXT          the message for ever
+//	beat=N              WATCHDOG=1 for N milliseconds
+//	pause=N             wait for N milliseconds
+//	on=N,STEPS          when signal N comes, play STEPS
 //	wait                for ever
 func play(steps []string) {
 	for _, step := range steps {
@@ -72,9 +79,7 @@ func play(steps []string) {
 		case "err":
 			fmt.Fprintln(os.Stderr, value)
 		case "raw":
-			text, err := strconv.Unquote(`"` + value + `"`)
-			check(err)
-			_, _ = os.Stdout.WriteString(text)
+			_, _ = os.Stdout.WriteString(unquote(value))
 		case "lines":
 			var b bytes.Buffer
 			for i := range number {
@@ -139,6 +144,24 @@ func play(steps []string) {
 		case "copy":
 			_, err := io.Copy(os.Stdout, os.Stdin)
 			check(err)
+		case "say":
+			say(unquote(value))
+		case "barrier":
+			barrier()
+		case "give":
+			give(number)
+		case "shout":
+			for text := unquote(value); ; {
+				say(text)
+			}
+		case "beat":
+			for end := time.Now().Add(time.Duration(number) * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+				say("WATCHDOG=1")
+			}
+		case "pause":
+			time.Sleep(time.Duration(number) * time.Millisecond)
+		case "on":
+			on(value)
 		case "wait":
 			time.Sleep(time.Hour)
 		default:
@@ -166,6 +189,25 @@ func catch(words []string) {
 		fmt.Println(words[1])
 		os.Exit(code)
 	}()
+}
+
+func on(value string) {
+	number, steps, _ := strings.Cut(value, ",")
+	n, err := strconv.Atoi(number)
+	check(err)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.Signal(n))
+	go func() {
+		for range c {
+			go play(strings.Split(steps, "|"))
+		}
+	}()
+}
+
+func unquote(text string) string {
+	text, err := strconv.Unquote(`"` + text + `"`)
+	check(err)
+	return text
 }
 
 func exists(file string) bool {

@@ -26,6 +26,8 @@ type process struct {
 	log      *slog.Logger
 	tail     tail
 	input    *input
+	notices  *notices // nil: it has no NOTIFY_SOCKET
+	limits   limits
 	outputs  []*output
 	moves    atomic.Int64 // pieces of output that writers and loggers have taken
 	wasReady bool         // of Serve's goroutine
@@ -55,23 +57,26 @@ func (c *Command) Serve(ctx context.Context) error {
 	}
 	defer p.child.Forget()
 	actor.SetStatus(ctx, actor.Status{PID: p.pid})
+	p.notices.listen(ctx)
 	actor.Handle(ctx, p.answer)
 	asked := p.serve(ctx)
 	p.input.stop()
 	p.drain(ctx)
+	p.notices.end()
 	if !asked && p.failure == nil {
-		p.checkReady(ctx) // its last lines may have said so
+		p.checkReady(ctx) // its last words may have said so
 	}
 	end := p.child.End()
+	status, _ := p.notices.last()
 	if end.Err != nil {
-		actor.SetStatus(ctx, actor.Status{})
+		actor.SetStatus(ctx, actor.Status{Text: status})
 		if asked {
 			return nil
 		}
 		return fmt.Errorf("wait for %q: %w", c.Path, end.Err)
 	}
 	exit := p.exit(end)
-	actor.SetStatus(ctx, actor.Status{Exit: &exit})
+	actor.SetStatus(ctx, actor.Status{Text: status, Exit: &exit})
 	if asked {
 		return nil
 	}
@@ -110,6 +115,12 @@ func (p *process) serve(ctx context.Context) (asked bool) {
 		case p.failure = <-health.failed:
 			p.stop(ctx, DefaultGrace)
 			return ctx.Err() != nil
+		case <-p.notices.bark():
+			p.checkReady(ctx)
+			if p.failure = p.notices.overdue(); p.failure != nil {
+				p.stop(ctx, DefaultGrace)
+				return ctx.Err() != nil
+			}
 		case <-p.child.Ended():
 			p.noteEnd()
 			p.checkReady(ctx)
@@ -128,6 +139,7 @@ func (p *process) checkReady(ctx context.Context) {
 	case <-p.ready:
 		if !p.wasReady {
 			p.wasReady = true
+			p.notices.arm()
 			actor.Ready(ctx)
 		}
 	default:
@@ -280,6 +292,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	}
 	if err != nil {
 		p.closeReads()
+		p.notices.close()
 		return nil, err
 	}
 	for _, o := range p.outputs {
@@ -296,10 +309,14 @@ func (p *process) closeReads() {
 
 // spawn tries again, for a moment, where the system is only short of something.
 func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
-	spec, err := p.cmd.spec()
+	if err := p.openNotices(); err != nil {
+		return err
+	}
+	spec, err := p.cmd.spec(p.notices.env()...)
 	if err != nil {
 		return err
 	}
+	p.notices.of(spec.Setup)
 	if p.input, err = p.cmd.openInput(p); err != nil {
 		return fmt.Errorf("Stdin: %w", err)
 	}
@@ -325,14 +342,14 @@ func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
 	}
 }
 
-// spec is what to start, as os/exec sees it.
-func (c *Command) spec() (keeper.Spec, error) {
+// spec is what to start, as os/exec sees it, with env told to it last.
+func (c *Command) spec(env ...string) (keeper.Spec, error) {
 	a, err := c.account()
 	if err != nil {
 		return keeper.Spec{}, err
 	}
 	e := exec.Command(c.Path, c.Args...)
-	e.Dir, e.Env = c.Dir, c.environ(a)
+	e.Dir, e.Env = c.Dir, c.environ(a, env)
 	return keeper.Spec{Path: e.Path, Args: e.Args, Env: e.Environ(), Dir: c.Dir, Setup: c.setup(a)}, e.Err
 }
 

@@ -5,8 +5,8 @@ import (
 	"regexp"
 )
 
-// Probe tells when a process is ready, or whether it is alive: LogLine, TCP, Unix,
-// HTTP, File and Exec. One value may serve many processes. One that asks from
+// Probe tells when a process is ready, or whether it is alive: LogLine, Notify, TCP,
+// Unix, HTTP, File and Exec. One value may serve many processes. One that asks from
 // outside, such as TCP, cannot know who answers.
 type Probe interface {
 	validate() error

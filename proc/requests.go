@@ -63,7 +63,8 @@ func Signal(ctx context.Context, t Caller, path string, signal syscall.Signal, s
 
 // Reload has the process at path read its configuration again, in the way that
 // Command.Reload says. It returns when the signal was sent or the program has
-// ended, with that one's error if it has failed.
+// ended, with that one's error if it has failed; with Await, when the process is
+// done, with an error if ctx or the process ends before.
 func Reload(ctx context.Context, t Caller, path string) error {
 	_, err := t.Call(ctx, path, reloadRequest{})
 	return err
@@ -103,6 +104,11 @@ type Reloading struct {
 	// Command is a program and its arguments, run instead, with the directory,
 	// environment and user of the process, and its pid in MAINPID.
 	Command []string
+
+	// Await gives the process a NOTIFY_SOCKET, at which it says RELOADING=1 when it has
+	// begun and READY=1 when it is done; Reload waits for that. A RELOADING=1 whose
+	// MONOTONIC_USEC is before the request does not count.
+	Await bool
 }
 
 func (r *Reloading) validate() error {
@@ -146,21 +152,6 @@ func (p *process) send(signal syscall.Signal, to Scope) error {
 		err = os.ErrProcessDone
 	}
 	return err
-}
-
-func (p *process) reload(ctx context.Context) error {
-	r := p.cmd.Reload
-	if r == nil {
-		r = &Reloading{}
-	}
-	if r.Command == nil {
-		signal := r.Signal
-		if signal == 0 {
-			signal = sigReload
-		}
-		return p.send(signal, Leader)
-	}
-	return p.beside(ctx, r.Command[0], r.Command[1:], p.mainPID())
 }
 
 func (p *process) mainPID() string { return "MAINPID=" + strconv.Itoa(p.pid) }

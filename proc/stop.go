@@ -63,9 +63,9 @@ type stopping struct {
 	p      *process
 	steps  []StopStep // still to come
 	signal syscall.Signal
-	rest   keeper.Scope     // who has not had it when the process itself ends
-	due    <-chan time.Time // of the next step
-	timer  *time.Timer
+	rest   keeper.Scope       // who has not had it when the process itself ends
+	due    <-chan time.Time   // of the next step
+	undue  func()             // the end of due
 	cancel context.CancelFunc // of a Command
 	done   chan struct{}
 }
@@ -80,8 +80,8 @@ func (s *stopping) next(orphans bool) bool {
 	step := s.steps[0]
 	s.steps = s.steps[1:]
 	if step.Wait > 0 {
-		s.timer = time.NewTimer(step.Wait)
-		s.due = s.timer.C
+		timer := time.NewTimer(step.Wait)
+		s.due, s.undue = timer.C, s.p.limits.begin(timer, step.Wait)
 	}
 	if s.signal = step.Signal; s.signal == 0 {
 		s.signal = syscall.SIGTERM
@@ -116,9 +116,9 @@ func (s *stopping) run(command []string) {
 
 // end is the end of a step.
 func (s *stopping) end() {
-	if s.timer != nil {
-		s.timer.Stop()
-		s.timer, s.due = nil, nil
+	if s.undue != nil {
+		s.undue()
+		s.due, s.undue = nil, nil
 	}
 	if s.cancel != nil {
 		s.cancel()
@@ -141,10 +141,11 @@ func (p *process) stop(ctx context.Context, grace time.Duration) {
 	} else if kill == nil {
 		grace = DefaultGrace
 	}
+	p.limits.forget()
 	var expired <-chan time.Time
 	if grace > 0 {
 		timer := time.NewTimer(grace)
-		defer timer.Stop()
+		defer p.limits.begin(timer, grace)()
 		expired = timer.C
 	}
 	steps := stopping{p: p, steps: p.cmd.Stop}

@@ -11,6 +11,7 @@ package keeper
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -93,6 +94,12 @@ func (p *Process) Send(sig syscall.Signal, to Scope) error {
 
 // plain marks a signal that wakes nobody up.
 const plain syscall.Signal = 1 << 16
+
+// Has tells whether pid is the process or descends from it, and is alive.
+func (p *Process) Has(pid int) bool {
+	pids, err := p.parent.members(p.id)
+	return err == nil && slices.Contains(pids, pid)
+}
 
 // Gone tells whether the process has ended and nothing that it started is alive.
 func (p *Process) Gone() bool {
