@@ -71,6 +71,10 @@ type Status struct {
 	PID  int         `json:"pid,omitempty"`
 	Exit *ExitStatus `json:"exit,omitempty"` // of a process that has ended
 	Text string      `json:"text,omitempty"`
+
+	// LastLines returns the last lines of its output, the oldest first. It is called
+	// by who reads a snapshot, also after the end, and must not wait for anything.
+	LastLines func() []string `json:"-"`
 }
 
 // SetStatus shows s in snapshots from now on. It outlives the incarnation that

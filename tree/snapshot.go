@@ -51,6 +51,10 @@ type Node struct {
 	LastError   error             // of the last incarnation that ended; nil: none, or in order
 	Stuck       int               // an incarnation that was given up and is alive; 0: none
 
+	// LastLines returns the last lines of output there are when it is called, of this
+	// incarnation or the last, the oldest first. Nil: it has none, being no process.
+	LastLines func() []string
+
 	// Of a supervisor.
 	Strategy  strategies.Strategy
 	Intensity strategies.Intensity
@@ -233,7 +237,7 @@ func (k *child) node(slot *machine.Slot, now time.Time) Node {
 		n.LastError = slot.Last.Err
 	}
 	if st := k.status.Load(); st != nil {
-		n.Exit, n.Status = st.Exit, st.Text
+		n.Exit, n.Status, n.LastLines = st.Exit, st.Text, st.LastLines
 		if n.Running() {
 			n.PID = st.PID
 		}
