@@ -130,6 +130,24 @@ func TestLoggerThatFailsBeforeTheStart(t *testing.T) {
 	require.NoFileExists(t, trace)
 }
 
+// anonymous is a handler that fails where the pid is added, once there is a process.
+type anonymous struct{ slog.Handler }
+
+func (h anonymous) WithAttrs(a []slog.Attr) slog.Handler {
+	if a[0].Key == "pid" {
+		panic(errBroken)
+	}
+	return anonymous{h.Handler.WithAttrs(a)}
+}
+
+func TestLoggerThatFailsAtThePID(t *testing.T) {
+	j := &journal{}
+	c := helper(t, "lines=3")
+	c.Logger = slog.New(anonymous{j.logger().Handler()})
+	require.NoError(t, serve(t, c).end())
+	require.Equal(t, []string{"line 2", "line 3"}, j.lines("stdout"))
+}
+
 // blocker blocks all who call it until the test ends.
 type blocker struct {
 	called chan struct{}

@@ -134,10 +134,21 @@ type Command struct {
 	Logger *slog.Logger
 
 	// Stdout and Stderr, where not nil, get the stream as it is instead of the
-	// Logger. They are written to by one goroutine each, and not at the same time
-	// if they are the same. After an error or a panic, which is logged, the rest of
-	// the stream is thrown away.
+	// Logger. A *os.File is handed to the process, which writes to it without this
+	// program: there is no tail of it and no line for LogLine; struct{ io.Writer }{f}
+	// is a writer like any other. These are written to by one goroutine each, and not
+	// at the same time if they are the same. After an error or a panic, which is
+	// logged, the rest of the stream is thrown away. For an Opener, such as a
+	// *rotate.File, see there.
 	Stdout, Stderr io.Writer
+
+	// Overflow says what happens to output when the Logger or a writer is slow. The
+	// default is Block.
+	Overflow Overflow
+
+	// OutputBuffer is how many bytes of each stream wait for it under Drop, 128 KiB to
+	// 1 GiB. 0: 1 MiB. They are allocated when needed.
+	OutputBuffer int
 }
 
 var (
@@ -214,8 +225,8 @@ func (c *Command) Validate() error {
 	case c.ReadyTimeout < 0:
 		return fmt.Errorf("ReadyTimeout: negative: %v", c.ReadyTimeout)
 	}
-	if c.TailLines > maxTail {
-		return fmt.Errorf("TailLines: more than %d: %d", maxTail, c.TailLines)
+	if err := c.validateOutput(); err != nil {
+		return err
 	}
 	if c.Reload != nil {
 		if err := c.Reload.validate(); err != nil {

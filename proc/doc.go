@@ -30,7 +30,8 @@
 // # While it runs
 //
 // Ready says when the child counts as started, Alive how it is checked from then
-// on. Signal, Reload and Tail reach a process by its path in the tree.
+// on. Signal, Reload, Tail, Output and Sample reach a process by its path in the
+// tree; a snapshot has the last lines too.
 //
 // # What it says of itself
 //
@@ -94,9 +95,21 @@
 // # Output
 //
 // What the process writes to stdout and stderr goes to Logger line by line, or to
-// a writer. A slow one slows the process down, and nothing is dropped. One that
-// takes nothing for a second when the process has ended, or has not taken all
-// within a second of a stop, is given up with what it has not taken; that is the
-// most that it can hold up a stop beyond the grace. Pipes that something else
-// keeps open are not waited for.
+// a writer as it is. A *os.File is handed to the process itself. A *rotate.File,
+// of package proc/rotate, is a file that is rotated; see Opener.
+//
+// A slow logger or writer slows the process down, and nothing is dropped: that is
+// Block. With Drop in Command.Overflow the process never waits. What there is no
+// room for in Command.OutputBuffer is dropped in whole lines; a line that somebody
+// has the beginning of ends there. How much it was is logged when the flow goes on
+// and at the end, and told by Output and ExitError.
+//
+// A line for the Logger is cut at 64 KiB, at the end of a character. A stream holds
+// no more than that, what is read at once, which is 64 KiB too, the last lines and,
+// under Drop, its buffer; one that is idle holds the last lines.
+//
+// A logger or writer that takes nothing for a second when the process has ended, or
+// has not taken all within a second of a stop, is given up with what it has not
+// taken; that is the most that it can hold up a stop beyond the grace. Pipes that
+// something else keeps open are not waited for.
 package proc

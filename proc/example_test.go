@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"syscall"
@@ -25,7 +26,7 @@ func ExampleCommand() {
 			Path:   "sh",
 			Args:   []string{"-c", "trap 'echo bye; exit' TERM; echo ready; while :; do sleep 0.01; done"},
 			Ready:  proc.LogLine("^ready$"),
-			Stdout: os.Stdout,
+			Stdout: struct{ io.Writer }{os.Stdout}, // a file itself would be the process's, and LogLine see nothing
 		},
 	}}})
 	if err != nil {
@@ -58,6 +59,20 @@ func ExampleExitError() {
 	// Output:
 	// 3 [disk full]
 	// sh: exit code 3: disk full
+}
+
+// A process that is never to wait for its log: what there is no room for would be
+// dropped, and counted.
+func ExampleOverflow() {
+	c := &proc.Command{
+		Path: "echo", Args: []string{"hello"},
+		Stdout:   struct{ io.Writer }{os.Stdout},
+		Overflow: proc.Drop, OutputBuffer: 4 << 20,
+	}
+	fmt.Println(c.Serve(context.Background()))
+	// Output:
+	// hello
+	// <nil>
 }
 
 // A process that is killed is started again.

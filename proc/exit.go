@@ -23,6 +23,7 @@ type ExitError struct {
 	LastLines   []string      // of its output, stdout and stderr, oldest first
 	Status      string        // by STATUS, what it said of itself last
 	Errno       syscall.Errno // by ERRNO, why it failed; 0: not told
+	Dropped     int64         // lines of output that nobody has got; see Command.Overflow
 
 	complaint string // last line of stderr
 }
@@ -63,6 +64,9 @@ func (p *process) exitError(end actor.ExitStatus) error {
 	e := &ExitError{Path: p.cmd.Path, PID: p.pid, ExitStatus: end, BeforeReady: !p.wasReady}
 	e.LastLines, e.complaint = p.tail.lines()
 	e.Status, e.Errno = p.notices.last()
+	for _, w := range p.written() {
+		e.Dropped += w.DroppedLines
+	}
 	return e
 }
 

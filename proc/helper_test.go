@@ -44,6 +44,8 @@ func join(steps ...string) string { return strings.Join(steps, "|") }
 //	lines=N             "line 1" to "line N"
 //	long=N              N times x, and no end of line
 //	wide=N              the same with 木
+//	many=N              N bytes in lines of 100, as fast as possible; -1: for ever
+//	ticks=FILE          lines "tick" until there is the file
 //	flood               output for ever
 //	env=KEY dir args    a line that tells it
 //	touch=FILE          a file with the process's pid in it
@@ -90,6 +92,16 @@ func play(steps []string) {
 			_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), number))
 		case "wide":
 			_, _ = os.Stdout.WriteString(strings.Repeat("木", number))
+		case "many":
+			b := bytes.Repeat(append(bytes.Repeat([]byte("x"), 99), '\n'), 1000)
+			for n := 0; number < 0 || n < number; n += len(b) {
+				_, _ = os.Stdout.Write(b)
+			}
+		case "ticks":
+			for !exists(value) {
+				fmt.Println("tick")
+				time.Sleep(time.Millisecond)
+			}
 		case "flood":
 			for {
 				fmt.Println("flood flood flood flood")

@@ -8,25 +8,32 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// order is a probe and a handler that notes who was asked first.
-type order struct{ asked []string }
-
-func (o *order) validate() error                          { return nil }
-func (o *order) String() string                           { return "order" }
-func (o *order) line(string) bool                         { o.asked = append(o.asked, "probe"); return true }
-func (o *order) Enabled(context.Context, slog.Level) bool { return true }
-func (o *order) WithAttrs([]slog.Attr) slog.Handler       { return o }
-func (o *order) WithGroup(string) slog.Handler            { return o }
-func (o *order) Handle(context.Context, slog.Record) error {
-	o.asked = append(o.asked, "log")
-	return nil
+// handler calls a function.
+type handler struct {
+	slog.Handler
+	f func()
 }
 
-// Who sees that a child is ready finds the line that said so in the log.
+func (handler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h handler) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+func (h handler) Handle(context.Context, slog.Record) error { h.f(); return nil }
+
+// A line is in the log before what follows from it: the first line of several that
+// were read at once says that the process is ready before the next is logged.
 func TestALineIsLoggedBeforeItIsProbed(t *testing.T) {
-	var seen order
-	p := &process{log: slog.New(&seen), waiting: &seen, ready: make(chan struct{})}
-	(&output{p: p}).line(t.Context(), []byte("up"))
-	require.Equal(t, []string{"log", "probe"}, seen.asked)
-	require.Nil(t, p.waiting)
+	p := &process{ready: make(chan struct{}), waiting: LogLine("^up$").(liner), tail: newTail(0)}
+	var ready []bool
+	log := func() {
+		select {
+		case <-p.ready:
+			ready = append(ready, true)
+		default:
+			ready = append(ready, false)
+		}
+	}
+	o := &output{p: p, tail: tailing{tail: p.tail}, sink: &sink{p: p, ctx: t.Context(), log: handler{nil, log}}}
+	o.take([]byte("loading\nup\nserving\n"))
+	require.Equal(t, []bool{false, false, true}, ready)
 }

@@ -297,7 +297,7 @@ func (n *notices) note(m notify.Message, ready bool) {
 	n.noteReload(m)
 	n.noteWatchdog(m, ready)
 	if text := n.text(); text != before {
-		actor.SetStatus(n.ctx, actor.Status{PID: n.p.pid, Text: text})
+		actor.SetStatus(n.ctx, actor.Status{PID: n.p.pid, Text: text, LastLines: n.p.tail.all})
 	}
 }
 

@@ -4,24 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"github.com/coppice-go/coppice/actor"
 )
 
 const (
-	maxLine   = 64 << 10 // a longer line is split
-	tailLines = 10       // kept if nothing else is said
-	maxTail   = 10_000
-	tailWidth = 512 // bytes of each
+	readSize = 64 << 10 // what a pipe holds by default
 
 	// maxRest is how much of the output is read after the group is empty: the most
 	// that a pipe holds, unless somebody with privileges made it hold more.
@@ -36,109 +32,72 @@ const (
 // that the process is gone.
 type output struct {
 	p      *process
-	name   string
 	read   *os.File
-	writer io.Writer   // nil: log
-	shared *sync.Mutex // of a writer that has both streams; or nil
-	lines  splitter
-	left   atomic.Bool // given up: nobody waits for it any more
-	ending bool        // may be closed while it is read; of Serve's goroutine
-	done   chan struct{}
+	write  *os.File // the process's end, until it has it
+	conn   syscall.RawConn
+	sink   *sink
+	queue  *queue // nil: back-pressure
+	index  int    // 0: stdout, 1: stderr
+	tail   tailing
+	lines  splitter // for the probe
+	bytes  atomic.Int64
+	ending bool          // may be closed while it is read; of Serve's goroutine
+	done   chan struct{} // closed when the sink has all, and is closed
 }
 
-func (o *output) run(ctx context.Context) {
-	finished := false
+// openOutputs returns what the process gets for stdout and stderr.
+func (p *process) openOutputs(ctx context.Context) (files [2]*os.File, err error) {
 	defer func() {
-		if !finished { // the writer or the logger called runtime.Goexit
-			go o.run(ctx)
-			return
-		}
-		o.read.Close()
-		close(o.done)
-	}()
-	buf := make([]byte, 16<<10)
-	for {
-		n, err := o.read.Read(buf)
-		o.take(ctx, buf[:n])
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			o.rest(ctx, buf)
-		}
 		if err != nil {
-			break
+			p.runOutputs(false)
 		}
-	}
-	o.lines.flush(func(line []byte) { o.line(ctx, line) })
-	finished = true
-}
-
-// rest reads what is in the pipe and does not wait for more.
-func (o *output) rest(ctx context.Context, buf []byte) {
-	if o.read.SetReadDeadline(time.Time{}) != nil {
-		return
-	}
-	conn, err := o.read.SyscallConn()
-	if err != nil {
-		return
-	}
-	for sum := 0; sum < maxRest; {
-		n := readNow(conn, buf)
-		if n <= 0 {
-			return
-		}
-		o.take(ctx, buf[:n])
-		sum += n
-	}
-}
-
-func (o *output) take(ctx context.Context, b []byte) {
-	if len(b) > 0 && o.writer != nil {
-		o.write(b)
-	}
-	o.lines.feed(b, func(line []byte) { o.line(ctx, line) })
-}
-
-// write calls user code. Its errors and panics are its own business: the process
-// must not block because nobody reads.
-func (o *output) write(b []byte) {
-	if o.left.Load() {
-		return
-	}
-	if o.shared != nil {
-		o.shared.Lock()
-		defer o.shared.Unlock()
-	}
-	defer o.p.moves.Add(1)
-	returned := false
-	defer func() {
-		r := recover()
-		if returned {
-			return
-		}
-		o.writer = io.Discard
-		var err error = actor.ErrGoexit
-		if r != nil {
-			err = actor.NewPanicError(r)
-		}
-		o.p.tell(context.Background(), slog.LevelError, "output not written", slog.String("stream", o.name), slog.Any("error", err))
 	}()
-	_, err := o.writer.Write(b)
-	returned = true
-	if err != nil {
-		o.writer = io.Discard
-		o.p.tell(context.Background(), slog.LevelWarn, "output not written", slog.String("stream", o.name), slog.Any("error", err))
+	for i, s := range p.cmd.streams() {
+		if f, ok := s.writer.(*os.File); ok { // handed over as it is
+			if _, err := f.Stat(); err != nil {
+				return files, fmt.Errorf("%s: %w", s.field, err)
+			}
+			files[i] = f
+			continue
+		}
+		o := &output{p: p, index: i, tail: tailing{tail: p.tail, stderr: i == 1}, done: make(chan struct{})}
+		if o.sink, err = p.openSink(s.name, s.writer); err != nil {
+			return files, fmt.Errorf("%s: %w", s.field, err)
+		}
+		o.sink.ctx = context.WithoutCancel(ctx)
+		if p.cmd.Overflow == Drop {
+			o.queue = newQueue(p.cmd.buffer())
+		}
+		p.outputs = append(p.outputs, o)
+		if o.read, o.write, err = os.Pipe(); err != nil {
+			return files, err
+		}
+		if o.conn, err = o.read.SyscallConn(); err != nil {
+			return files, err
+		}
+		files[i] = o.write
 	}
+	if len(p.outputs) == 2 && sameWriter(p.outputs[0].sink.writer, p.outputs[1].sink.writer) {
+		p.outputs[0].sink.shared = new(sync.Mutex)
+		p.outputs[1].sink.shared = p.outputs[0].sink.shared
+	}
+	return files, nil
 }
 
-func (o *output) line(ctx context.Context, line []byte) {
-	if o.left.Load() {
-		return
-	}
-	text := strings.ToValidUTF8(string(line), "\uFFFD") // a copy: line is reused
-	o.p.tail.add(o.name, text)
-	defer o.p.probe(text) // so that it is in the log before what follows from it
-	if o.writer == nil {
-		o.p.tell(ctx, slog.LevelInfo, text, slog.String("stream", o.name))
-		o.p.moves.Add(1)
+// runOutputs is called when the process has got its ends, or could not be started.
+func (p *process) runOutputs(started bool) {
+	for _, o := range p.outputs {
+		o.write.Close() // of nil: an error
+		switch {
+		case !started:
+			o.read.Close()
+			o.sink.end()
+		case o.queue == nil:
+			go o.run()
+		default:
+			go o.run()
+			go o.consume()
+		}
 	}
 }
 
@@ -148,94 +107,177 @@ func sameWriter(a, b io.Writer) bool {
 	return a != nil && a == b
 }
 
-// splitter cuts a stream into lines. It holds at most one line of maxLine bytes.
-type splitter struct{ rest []byte }
+func (o *output) run() {
+	finished := false
+	defer func() {
+		if !finished { // the writer or the logger called runtime.Goexit
+			go o.run()
+			return
+		}
+		o.read.Close()
+		if o.queue == nil {
+			close(o.done)
+		}
+	}()
+	o.readAll()
+	o.tail.flush()
+	if o.queue != nil {
+		o.queue.end()
+	}
+	defer o.lines.flush(o.probe) // then: what follows from a line comes after it
+	if o.queue == nil {
+		o.sink.end()
+	}
+	finished = true
+}
 
-func (s *splitter) feed(b []byte, emit func([]byte)) {
+func (o *output) readAll() {
+	var r reader
 	for {
-		i := bytes.IndexByte(b, '\n')
-		if i < 0 {
-			break
+		b, err := r.wait(o)
+		o.take(b)
+		r.release()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			o.rest(&r)
 		}
-		s.take(b[:i], emit)
-		s.end(emit)
-		b = b[i+1:]
-	}
-	s.take(b, emit)
-}
-
-// take adds to the line, and cuts it where it becomes too long.
-func (s *splitter) take(b []byte, emit func([]byte)) {
-	for len(s.rest)+len(b) > maxLine {
-		n := maxLine - len(s.rest)
-		s.rest, b = append(s.rest, b[:n]...), b[n:]
-		k := lastCut(s.rest, b[0])
-		line := append(bytes.Clone(s.rest[:k]), " …"...)
-		s.rest = append(s.rest[:0], s.rest[k:]...) // first: emit may not return
-		emit(line)
-	}
-	s.rest = append(s.rest, b...)
-}
-
-// lastCut is where line, which goes on with next, can be cut between characters.
-func lastCut(line []byte, next byte) int {
-	if utf8.RuneStart(next) {
-		return len(line)
-	}
-	for i := range utf8.UTFMax - 1 {
-		if k := len(line) - 1 - i; utf8.RuneStart(line[k]) {
-			return k
+		if err != nil {
+			return
 		}
 	}
-	return len(line) // not UTF-8
 }
 
-func (s *splitter) end(emit func([]byte)) {
-	line := bytes.TrimSuffix(s.rest, []byte{'\r'})
-	s.rest = s.rest[:0]
-	emit(line)
-}
-
-// flush ends a last line that has no newline.
-func (s *splitter) flush(emit func([]byte)) {
-	if len(s.rest) > 0 {
-		s.end(emit)
+// rest reads what is in the pipe and does not wait for more.
+func (o *output) rest(r *reader) {
+	if o.read.SetReadDeadline(time.Time{}) != nil {
+		return
+	}
+	for sum := 0; sum < maxRest; {
+		b := r.now(o)
+		if len(b) == 0 {
+			return
+		}
+		sum += len(b)
+		o.take(b)
+		r.release()
 	}
 }
 
-// tail keeps the last lines.
-type tail struct {
-	mu   sync.Mutex
-	keep int      // how many; 0: tailLines, negative: none
-	last []string // a ring once it is full
-	next int      // where the oldest is
-	err  string   // last of stderr that is not blank
-}
-
-func (t *tail) add(stream, line string) {
-	if len(line) > tailWidth {
-		line = strings.ToValidUTF8(line[:tailWidth], "") + " …"
+// take passes on what was read. As long as a probe waits for a line, line by line,
+// so that what follows from a line comes after it, and not after all that was
+// read with it.
+func (o *output) take(b []byte) {
+	o.bytes.Add(int64(len(b)))
+	if len(b) > 0 {
+		o.tail.feed(b)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	keep := t.keep
-	if keep == 0 {
-		keep = tailLines
+	for len(b) > 0 && o.p.waits() {
+		n := bytes.IndexByte(b, '\n') + 1
+		if n == 0 {
+			n = len(b)
+		}
+		o.show(b[:n])
+		b = b[n:]
 	}
-	switch {
-	case len(t.last) < keep:
-		t.last = append(t.last, line)
-	case keep > 0:
-		t.last[t.next] = line
-		t.next = (t.next + 1) % keep
-	}
-	if stream == "stderr" && strings.TrimSpace(line) != "" {
-		t.err = line
+	if len(b) > 0 {
+		o.pass(b)
 	}
 }
 
-func (t *tail) lines() (all []string, lastErr string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Concat(t.last[t.next:], t.last[:t.next]), t.err
+// show passes on and tells the probe, also if the writer or the logger never returns.
+func (o *output) show(b []byte) {
+	defer o.lines.feed(b, o.probe)
+	o.pass(b)
+}
+
+func (o *output) pass(b []byte) {
+	if o.queue == nil {
+		o.sink.take(b)
+	} else {
+		o.queue.push(b)
+	}
+}
+
+func (o *output) probe(line []byte) { o.p.probe(validText(line)) }
+
+// consume empties the queue.
+func (o *output) consume() {
+	finished := false
+	defer func() {
+		if !finished { // the writer or the logger called runtime.Goexit
+			go o.consume()
+			return
+		}
+		close(o.done)
+	}()
+	for more := true; more; {
+		var batch []byte
+		var lost loss
+		batch, lost, more = o.queue.next()
+		o.sink.take(batch)
+		o.sink.tellDropped(lost)
+	}
+	o.sink.end()
+	finished = true
+}
+
+// written may be called by anybody.
+func (p *process) written() (w [2]Written) {
+	for _, o := range p.outputs {
+		l := o.queue.dropped()
+		l.add(loss{o.sink.total.lines.Load(), o.sink.total.bytes.Load()})
+		w[o.index] = Written{Bytes: o.bytes.Load(), DroppedBytes: l.bytes, DroppedLines: l.lines}
+	}
+	return w
+}
+
+// drain waits until what the process wrote before its end is with the writers
+// and loggers, as long as they get on with it. Once the stop was asked for they
+// have writerWait for all of it.
+func (p *process) drain(ctx context.Context) {
+	for _, o := range p.outputs {
+		o.ending = o.read.SetReadDeadline(time.Unix(1, 0)) == nil
+	}
+	p.draining.Store(true)
+	killed := actor.Killed(ctx)
+	ticker := time.NewTicker(writerWait)
+	defer ticker.Stop()
+	moves := p.moves.Load()
+	for i := 0; i < len(p.outputs); {
+		select {
+		case <-p.outputs[i].done:
+			i++
+		case <-killed:
+			killed = nil
+			ticker.Reset(killWait)
+		case <-ticker.C:
+			before := moves
+			if moves = p.moves.Load(); moves == before || ctx.Err() != nil {
+				p.leave(p.outputs[i:])
+				return
+			}
+		}
+	}
+}
+
+// moved is called when a writer or a logger has taken something.
+func (p *process) moved() {
+	if p.draining.Load() { // cheap for as long as nobody wants to know
+		p.moves.Add(1)
+	}
+}
+
+// leave gives outputs up whose writer does not return.
+func (p *process) leave(outputs []*output) {
+	for _, o := range outputs {
+		select {
+		case <-o.done:
+			continue
+		default:
+		}
+		o.sink.left.Store(true)
+		if o.ending {
+			o.read.Close()
+		}
+		p.warn("output lost: not taken in time", slog.String("stream", o.sink.name))
+	}
 }

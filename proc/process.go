@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -24,12 +23,13 @@ type process struct {
 	child    *keeper.Process
 	pid      int
 	log      *slog.Logger
-	tail     tail
+	tail     *tail
 	input    *input
 	notices  *notices // nil: it has no NOTIFY_SOCKET
 	limits   limits
 	outputs  []*output
-	moves    atomic.Int64 // pieces of output that writers and loggers have taken
+	draining atomic.Bool
+	moves    atomic.Int64 // pieces of output that writers and loggers have taken meanwhile
 	wasReady bool         // of Serve's goroutine
 	failure  *ProbeError  // why it was stopped, if that was a probe's doing; the same
 
@@ -56,7 +56,7 @@ func (c *Command) Serve(ctx context.Context) error {
 		return fmt.Errorf("start %q: %w", c.Path, err)
 	}
 	defer p.child.Forget()
-	actor.SetStatus(ctx, actor.Status{PID: p.pid})
+	actor.SetStatus(ctx, actor.Status{PID: p.pid, LastLines: p.tail.all})
 	p.notices.listen(ctx)
 	actor.Handle(ctx, p.answer)
 	asked := p.serve(ctx)
@@ -69,14 +69,14 @@ func (c *Command) Serve(ctx context.Context) error {
 	end := p.child.End()
 	status, _ := p.notices.last()
 	if end.Err != nil {
-		actor.SetStatus(ctx, actor.Status{Text: status})
+		actor.SetStatus(ctx, actor.Status{Text: status, LastLines: p.tail.all})
 		if asked {
 			return nil
 		}
 		return fmt.Errorf("wait for %q: %w", c.Path, end.Err)
 	}
 	exit := p.exit(end)
-	actor.SetStatus(ctx, actor.Status{Text: status, Exit: &exit})
+	actor.SetStatus(ctx, actor.Status{Text: status, Exit: &exit, LastLines: p.tail.all})
 	if asked {
 		return nil
 	}
@@ -173,6 +173,13 @@ func (p *process) warn(text string, attrs ...slog.Attr) {
 	}
 }
 
+// waits tells whether the probe is to be shown lines.
+func (p *process) waits() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting != nil
+}
+
 // probe shows a line to the probe, until it is satisfied.
 func (p *process) probe(line string) {
 	p.mu.Lock()
@@ -196,50 +203,6 @@ func (p *process) readyLocked() {
 	}
 }
 
-// drain waits until what the process wrote before its end is with the writers
-// and loggers, as long as they get on with it. Once the stop was asked for they
-// have writerWait for all of it.
-func (p *process) drain(ctx context.Context) {
-	for _, o := range p.outputs {
-		o.ending = o.read.SetReadDeadline(time.Unix(1, 0)) == nil
-	}
-	killed := actor.Killed(ctx)
-	ticker := time.NewTicker(writerWait)
-	defer ticker.Stop()
-	moves := p.moves.Load()
-	for i := 0; i < len(p.outputs); {
-		select {
-		case <-p.outputs[i].done:
-			i++
-		case <-killed:
-			killed = nil
-			ticker.Reset(killWait)
-		case <-ticker.C:
-			before := moves
-			if moves = p.moves.Load(); moves == before || ctx.Err() != nil {
-				p.leave(p.outputs[i:])
-				return
-			}
-		}
-	}
-}
-
-// leave gives outputs up whose writer does not return.
-func (p *process) leave(outputs []*output) {
-	for _, o := range outputs {
-		select {
-		case <-o.done:
-			continue
-		default:
-		}
-		o.left.Store(true)
-		if o.ending {
-			o.read.Close()
-		}
-		p.warn("output lost: not taken in time", slog.String("stream", o.name))
-	}
-}
-
 // start starts the process, or says why it could not be.
 func (c *Command) start(ctx context.Context) (*process, error) {
 	if c.Dir != "" {
@@ -254,57 +217,28 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	if id, ok := actor.Self(ctx); ok {
 		log = log.With("path", id.Path)
 	}
-	p := &process{cmd: c, log: log, ready: make(chan struct{}), tail: tail{keep: c.TailLines}}
+	p := &process{cmd: c, log: log, ready: make(chan struct{}), tail: newTail(c.TailLines)}
 	p.waiting, _ = c.Ready.(liner)
 	if c.Ready == nil {
 		p.becomeReady()
 	}
-	var writes []*os.File
-	closeAll := func() {
-		for _, f := range writes {
-			f.Close()
-		}
+	files, err := p.openOutputs(ctx)
+	if err != nil {
+		return nil, err
 	}
-	for _, s := range []struct {
-		name   string
-		writer io.Writer
-	}{{"stdout", c.Stdout}, {"stderr", c.Stderr}} {
-		r, w, err := os.Pipe()
-		if err != nil {
-			closeAll()
-			p.closeReads()
-			return nil, err
-		}
-		writes = append(writes, w)
-		p.outputs = append(p.outputs, &output{p: p, name: s.name, read: r, writer: s.writer, done: make(chan struct{})})
-	}
-	if sameWriter(c.Stdout, c.Stderr) {
-		p.outputs[0].shared = new(sync.Mutex)
-		p.outputs[1].shared = p.outputs[0].shared
-	}
-	err := p.spawn(ctx, writes[0], writes[1])
-	closeAll()
+	err = p.spawn(ctx, files[0], files[1])
 	if err == nil {
 		p.pid = p.child.PID
 	}
 	if p.input != nil {
 		p.input.given(err == nil)
 	}
+	p.runOutputs(err == nil)
 	if err != nil {
-		p.closeReads()
 		p.notices.close()
 		return nil, err
 	}
-	for _, o := range p.outputs {
-		go o.run(context.WithoutCancel(ctx))
-	}
 	return p, nil
-}
-
-func (p *process) closeReads() {
-	for _, o := range p.outputs {
-		o.read.Close()
-	}
 }
 
 // spawn tries again, for a moment, where the system is only short of something.

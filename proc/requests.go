@@ -51,6 +51,7 @@ type (
 	reloadRequest struct{}
 	tailRequest   struct{ lines int }
 	sampleRequest struct{}
+	outputRequest struct{}
 )
 
 // Signal sends a signal to the process at path. It is os.ErrProcessDone if there
@@ -76,6 +77,21 @@ func Tail(ctx context.Context, t Caller, path string, n int) ([]string, error) {
 	answer, err := t.Call(ctx, path, tailRequest{n})
 	lines, _ := answer.([]string)
 	return lines, err
+}
+
+// Written is what a process has written to one stream. It is nothing for a stream
+// that is a file.
+type Written struct {
+	Bytes        int64 `json:"bytes"`         // read from it
+	DroppedBytes int64 `json:"dropped_bytes"` // of these; see Overflow and Opener
+	DroppedLines int64 `json:"dropped_lines"`
+}
+
+// Output returns what the process at path has written since its start.
+func Output(ctx context.Context, t Caller, path string) (stdout, stderr Written, err error) {
+	answer, err := t.Call(ctx, path, outputRequest{})
+	w, _ := answer.([2]Written)
+	return w[0], w[1], err
 }
 
 // Usage is what a process and all that descends from it use at a moment.
@@ -133,6 +149,8 @@ func (p *process) answer(ctx context.Context, request any) (any, error) {
 	case sampleRequest:
 		u, err := p.child.Usage()
 		return Usage(u), err
+	case outputRequest:
+		return p.written(), nil
 	case tailRequest:
 		lines, _ := p.tail.lines()
 		return lines[max(0, len(lines)-max(0, r.lines)):], nil

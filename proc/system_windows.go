@@ -11,5 +11,19 @@ const sigReload = syscall.SIGHUP
 // errNotProgram is a file that the system cannot execute.
 const errNotProgram = syscall.Errno(193) // ERROR_BAD_EXE_FORMAT
 
-// readNow is not needed: a pipe's reads have no deadline here.
-func readNow(syscall.RawConn, []byte) int { return 0 }
+// reader reads a pipe.
+type reader struct{ buf []byte }
+
+func (r *reader) release() {}
+
+// wait waits for something, or for the end. It may return both.
+func (r *reader) wait(o *output) ([]byte, error) {
+	if r.buf == nil {
+		r.buf = make([]byte, readSize)
+	}
+	n, err := o.read.Read(r.buf)
+	return r.buf[:n], err
+}
+
+// now is not needed: a pipe's reads have no deadline here.
+func (r *reader) now(*output) []byte { return nil }

@@ -30,6 +30,7 @@ var layers = map[string][]string{
 	"tree":                  {module + "actor", module + "strategies", module + "internal/", module + "tree/internal/machine", proto},
 	"treetest":              {module + "actor", module + "tree", module + "internal/inside", proto},
 	"proc/internal/keeper":  {"golang.org/x/sys/"},
+	"proc/rotate":           {"github.com/DeRuina/timberjack"},
 	"proc/internal/notify":  {"golang.org/x/sys/"},
 	"proc":                  {module + "actor", module + "internal/inside", module + "proc/internal/"},
 }
@@ -95,7 +96,7 @@ func TestNoClusterInTheDependencies(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", module+"tree", module+"actor", module+"strategies", module+"proc").Output()
 	require.NoError(t, err)
 	for _, dep := range strings.Fields(string(out)) {
-		for _, heavy := range []string{proto + "cluster", proto + "remote", "hashicorp/consul", "go.etcd.io", "k8s.io", "google.golang.org/grpc", "stretchr/testify", "rapid"} {
+		for _, heavy := range []string{proto + "cluster", proto + "remote", "hashicorp/consul", "go.etcd.io", "k8s.io", "google.golang.org/grpc", "stretchr/testify", "rapid", "timberjack", "klauspost/compress"} {
 			require.NotContains(t, dep, heavy)
 		}
 	}

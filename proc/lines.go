@@ -1,0 +1,80 @@
+package proc
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+const maxLine = 64 << 10 // a longer line is split
+
+// splitter cuts a stream into lines. It holds at most one line of maxLine bytes.
+type splitter struct{ rest []byte }
+
+func (s *splitter) feed(b []byte, emit func([]byte)) {
+	for {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			break
+		}
+		if len(s.rest) == 0 && i <= maxLine { // no need to keep it
+			emit(bytes.TrimSuffix(b[:i], cr))
+		} else {
+			s.take(b[:i], emit)
+			s.end(emit)
+		}
+		b = b[i+1:]
+	}
+	s.take(b, emit)
+}
+
+var cr = []byte{'\r'}
+
+// take adds to the line, and cuts it where it becomes too long.
+func (s *splitter) take(b []byte, emit func([]byte)) {
+	for len(s.rest)+len(b) > maxLine {
+		n := maxLine - len(s.rest)
+		s.rest, b = append(s.rest, b[:n]...), b[n:]
+		k := lastCut(s.rest, b[0])
+		line := append(bytes.Clone(s.rest[:k]), " …"...)
+		s.rest = append(s.rest[:0], s.rest[k:]...) // first: emit may not return
+		emit(line)
+	}
+	s.rest = append(s.rest, b...)
+}
+
+// lastCut is where line, which goes on with next, can be cut between characters.
+func lastCut(line []byte, next byte) int {
+	if utf8.RuneStart(next) {
+		return len(line)
+	}
+	for i := range utf8.UTFMax - 1 {
+		if k := len(line) - 1 - i; utf8.RuneStart(line[k]) {
+			return k
+		}
+	}
+	return len(line) // not UTF-8
+}
+
+func (s *splitter) end(emit func([]byte)) {
+	line := bytes.TrimSuffix(s.rest, cr)
+	if s.rest = s.rest[:0]; cap(s.rest) > maxLine/16 {
+		s.rest = nil // an idle stream holds no long line's memory
+	}
+	emit(line)
+}
+
+// flush ends a last line that has no newline.
+func (s *splitter) flush(emit func([]byte)) {
+	if len(s.rest) > 0 {
+		s.end(emit)
+	}
+}
+
+// validText is a copy, for b is reused.
+func validText(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return strings.ToValidUTF8(string(b), "\uFFFD")
+}
