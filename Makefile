@@ -40,10 +40,11 @@ explore: ## every order of what can happen in small trees: some minutes
 mutate: ## break the semantics in every small way; what do the tests not notice? An hour, or MUTANTS=n: every n-th
 	$(GO) run ./internal/mutate -every $(MUTANTS)
 
-bench: ## figures beside suture and bare goroutines
+bench: ## figures beside suture, bare goroutines and a bare scanner
 	cd bench && $(GO) test -run='^$$' -bench=BenchmarkStart -benchtime=3x -count=3 .
 	cd bench && $(GO) test -run='^$$' -bench=Restart -benchtime=2000x -count=3 .
 	cd bench && $(GO) test -run='^$$' -bench=Memory -benchtime=1x -count=1 .
+	cd bench && $(GO) test -run='^$$' -bench=Output -benchtime=9x -count=1 .
 
 cover: ## coverage by package, and cover/index.html
 	@mkdir -p cover

@@ -7,6 +7,11 @@ replace github.com/coppice-go/coppice => ../
 require github.com/coppice-go/coppice v0.0.0
 
 require (
+	github.com/DeRuina/timberjack v1.4.9 // indirect
+	github.com/klauspost/compress v1.20.1 // indirect
+)
+
+require (
 	github.com/Workiva/go-datastructures v1.1.3 // indirect
 	github.com/asynkron/protoactor-go v0.0.0-20240822202345-3c0e61ca19c9 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
