@@ -25,16 +25,28 @@ type cgroups struct {
 	dir  string
 	lock *os.File // of dir: as long as it is locked, somebody uses it
 
-	mu    sync.Mutex
-	made  int
-	stale []*cgroup // that could not be removed yet
+	mu     sync.Mutex
+	made   int
+	spare  *cgroup   // made in advance, so that no start waits for it
+	stale  []*cgroup // to be removed
+	timer  *time.Timer
+	closed bool
+
+	tidying sync.Mutex // held by tidy
 }
+
+// tidyWait is how long after a start or an end groups are seen to: not in the
+// middle of a restart.
+const tidyWait = 2 * time.Millisecond
 
 // cgroup is the group of one process. A nil one is none.
 //
 // None is used twice. Some kernels kill what is started in one that was ever
 // killed, and its last user may have changed it.
-type cgroup struct{ path string }
+type cgroup struct {
+	path string
+	fd   int // until a process was started in it; -1: none
+}
 
 const cgroupPrefix = "coppice-"
 
@@ -159,30 +171,73 @@ func (gs *cgroups) take() *cgroup {
 	}
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
+	gs.tidySoon()
+	if g := gs.spare; g != nil {
+		gs.spare = nil
+		return g
+	}
+	return gs.make()
+}
+
+func (gs *cgroups) make() *cgroup {
 	gs.made++
-	g := &cgroup{path: filepath.Join(gs.dir, strconv.Itoa(gs.made))}
+	g := &cgroup{path: filepath.Join(gs.dir, strconv.Itoa(gs.made)), fd: -1}
 	if os.Mkdir(g.path, 0o755) != nil {
 		return nil
+	}
+	if fd, err := unix.Open(g.path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+		g.fd = fd
 	}
 	return g
 }
 
-// give removes g, now or when it can be.
+// give has g removed, soon or when it can be.
 func (gs *cgroups) give(g *cgroup) {
 	if g == nil {
 		return
 	}
+	g.close()
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	gs.stale = slices.DeleteFunc(append(gs.stale, g), func(g *cgroup) bool {
-		err := os.Remove(g.path)
-		if errors.Is(err, syscall.EBUSY) {
-			removeCgroup(g.path, time.Time{})
-			_, err = os.Stat(g.path)
-			return err != nil
-		}
-		return true
-	})
+	gs.stale = append(gs.stale, g)
+	gs.tidySoon()
+}
+
+func (gs *cgroups) tidySoon() {
+	if gs.timer == nil && !gs.closed {
+		gs.timer = time.AfterFunc(tidyWait, gs.tidy)
+	}
+}
+
+// tidy removes what is not used any more, and has a group ready for the next.
+func (gs *cgroups) tidy() {
+	gs.tidying.Lock()
+	defer gs.tidying.Unlock()
+	gs.mu.Lock()
+	stale := gs.stale
+	gs.stale, gs.timer = nil, nil
+	gs.mu.Unlock()
+	stale = slices.DeleteFunc(stale, (*cgroup).remove)
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	if gs.closed {
+		return
+	}
+	gs.stale = append(gs.stale, stale...)
+	if gs.spare == nil {
+		gs.spare = gs.make()
+	}
+}
+
+// remove is false if somebody is still in it.
+func (g *cgroup) remove() bool {
+	err := os.Remove(g.path)
+	if errors.Is(err, syscall.EBUSY) {
+		removeCgroup(g.path, time.Time{})
+		_, err = os.Stat(g.path)
+		return err != nil
+	}
+	return true
 }
 
 // kill kills everybody in every group.
@@ -194,22 +249,35 @@ func (gs *cgroups) kill() {
 
 // close kills and removes all groups.
 func (gs *cgroups) close() {
-	if gs != nil {
-		removeCgroup(gs.dir, time.Now().Add(time.Second))
-		gs.lock.Close()
+	if gs == nil {
+		return
 	}
+	gs.mu.Lock()
+	gs.closed = true
+	gs.spare.close()
+	if gs.timer != nil {
+		gs.timer.Stop()
+	}
+	gs.mu.Unlock()
+	gs.tidying.Lock()
+	defer gs.tidying.Unlock()
+	removeCgroup(gs.dir, time.Now().Add(time.Second))
+	gs.lock.Close()
 }
 
-// open returns a descriptor for fork, and -1 for no group.
-func (g *cgroup) open() int {
+// file is a descriptor for fork, and -1 for no group.
+func (g *cgroup) file() int {
 	if g == nil {
 		return -1
 	}
-	fd, err := unix.Open(g.path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1
+	return g.fd
+}
+
+func (g *cgroup) close() {
+	if g != nil && g.fd >= 0 {
+		unix.Close(g.fd)
+		g.fd = -1
 	}
-	return fd
 }
 
 func (g *cgroup) populated() bool {

@@ -69,9 +69,9 @@ func (ks *kids) start(id uint64, s Spec, dir int, files []uintptr, ended func(En
 
 // fork tries without a control group if it fails with one.
 func (ks *kids) fork(k *kid, s Spec, dir int, files []uintptr) (pid, pidfd int, err error) {
-	if group := k.cgroup.open(); group >= 0 {
+	defer k.cgroup.close()
+	if group := k.cgroup.file(); group >= 0 {
 		pid, pidfd, err = fork(s, dir, files, group)
-		unix.Close(group)
 		var setup *SetupError
 		if err == nil || errors.Is(err, syscall.EAGAIN) || errors.As(err, &setup) {
 			return pid, pidfd, err
