@@ -45,17 +45,17 @@ func (l *loop) add(pidfd int, ended func()) bool {
 	return true
 }
 
-// take returns what to call for a descriptor, once, and closes it. To close it
-// would not be enough to hear no more of it: a process that is being started has
-// a copy for a moment.
-func (l *loop) take(fd int) (ended func()) {
+// end calls what is to be called for a descriptor, once, and closes it. To close
+// it would not be enough to hear no more of it: a process that is being started
+// has a copy for a moment.
+func (l *loop) end(fd int) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	ended = l.ends[fd]
+	ended := l.ends[fd]
 	delete(l.ends, fd)
+	l.mu.Unlock()
+	ended()
 	_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil)
 	unix.Close(fd)
-	return ended
 }
 
 // wait returns when there is a message.
@@ -69,7 +69,7 @@ func (l *loop) wait() error {
 			if int(e.Fd) == l.main {
 				message = true
 			} else {
-				l.take(int(e.Fd))()
+				l.end(int(e.Fd))
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package keeper
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ type stat struct {
 
 // readStat is false for a process that is no more.
 func readStat(pid int) (s stat, ok bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return s, false
 	}
@@ -124,7 +125,7 @@ var childrenListed = sync.OnceValue(func() bool {
 })
 
 func readPIDs(name string) []int {
-	b, err := os.ReadFile(name)
+	b, err := readProc(name)
 	if err != nil {
 		return nil
 	}
@@ -135,4 +136,27 @@ func readPIDs(name string) []int {
 		}
 	}
 	return pids
+}
+
+// readProc is os.ReadFile without a try to make it a file that can be waited for,
+// which takes longer than the reading.
+func readProc(name string) ([]byte, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 0, 512)
+	for {
+		n, err := unix.Read(fd, b[len(b):cap(b)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil || n <= 0:
+			return b, err
+		}
+		if b = b[:len(b)+n]; len(b) == cap(b) {
+			b = slices.Grow(b, len(b))
+		}
+	}
 }
