@@ -6,10 +6,7 @@ import (
 	"syscall"
 )
 
-// forker starts processes from one thread. The signal that a process gets when
-// its parent dies comes, on Linux, when the parent's thread dies, so that thread
-// must last as long as any process. A start can take long, on a file system that
-// does not answer; others wait for it, and nobody else.
+// forker starts processes from one thread, for the reason that serveStarts has.
 type forker struct {
 	mu     sync.Mutex
 	more   sync.Cond
@@ -49,29 +46,22 @@ func (f *forker) next() func() {
 	return job
 }
 
-// post has the job done, unless f is closed.
-func (f *forker) post(job func()) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		return false
-	}
-	f.jobs = append(f.jobs, job)
-	f.more.Signal()
-	return true
-}
-
-// do is post, and waits for it.
+// do does the job, unless f is closed.
 func (f *forker) do(job func()) bool {
 	done := make(chan struct{})
-	posted := f.post(func() {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return false
+	}
+	f.jobs = append(f.jobs, func() {
 		defer close(done)
 		job()
 	})
-	if posted {
-		<-done
-	}
-	return posted
+	f.more.Signal()
+	f.mu.Unlock()
+	<-done
+	return true
 }
 
 func (f *forker) close() {

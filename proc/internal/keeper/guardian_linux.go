@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -16,7 +17,8 @@ import (
 
 const (
 	guardianName = "coppice-guardian"
-	guardianFD   = 3
+	guardianFD   = 3 // all but starts
+	startsFD     = 4
 )
 
 // A program that is started under the guardian's name, by itself, is the
@@ -33,7 +35,8 @@ func init() {
 }
 
 // guard does what the program says until it is gone, and then kills everything.
-// The main thread starts no process, so all of its children are orphans.
+// One thread starts processes, one does all else that is asked for, and the main
+// thread buries orphans: as it starts no process, all of its children are such.
 func guard() {
 	runtime.LockOSThread()
 	if !trustworthy() {
@@ -46,21 +49,34 @@ func guard() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE,
 		syscall.SIGALRM, syscall.SIGVTALRM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGXCPU, syscall.SIGIO, syscall.SIGPWR,
 		syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
-	children := make(chan os.Signal, 1)
-	signal.Notify(children, syscall.SIGCHLD)
 	ks := newKids(reaper)
-	over := make(chan struct{})
-	go serve(ks, over)
-	for {
-		select {
-		case <-children:
-			ks.reapOrphans()
-		case <-over:
-			ks.killAll()
-			ks.groups.close()
-			syscall.Exit(0)
+	l, err := newLoop(guardianFD)
+	if err != nil {
+		syscall.Exit(1)
+	}
+	ks.watch = func(k *kid, pidfd int) {
+		ended := func() {
+			if !ks.bury(k) {
+				go ks.await(k, -1)
+			}
+		}
+		if !l.add(pidfd, ended) {
+			go ks.await(k, pidfd)
 		}
 	}
+	end := sync.OnceFunc(func() {
+		ks.killAll()
+		ks.groups.close()
+		syscall.Exit(0)
+	})
+	for _, serve := range []func() error{ks.serveStarts, func() error { return ks.serve(l) }} {
+		go func() {
+			runtime.LockOSThread()
+			_ = serve()
+			end()
+		}()
+	}
+	ks.buryOrphans()
 }
 
 // trustworthy is false where a guardian would do harm: where /proc tells of other
@@ -109,7 +125,7 @@ func closeInherited() {
 	names, _ := dir.Readdirnames(-1)
 	for _, name := range names {
 		fd, err := strconv.Atoi(name)
-		if err != nil || fd <= guardianFD || fd == int(dir.Fd()) {
+		if err != nil || fd <= startsFD || fd == int(dir.Fd()) {
 			continue
 		}
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
@@ -117,49 +133,54 @@ func closeInherited() {
 		}
 	}
 	unix.CloseOnExec(guardianFD)
+	unix.CloseOnExec(startsFD)
 }
 
 // serve carries out what the program says. It waits in one thread for that and
-// for the ends of processes; another starts them.
-func serve(ks *kids, over chan<- struct{}) {
-	runtime.LockOSThread()
-	defer close(over)
-	if send(guardianFD, newMessage(msgHello)) != nil {
-		return
+// for the ends of processes.
+func (ks *kids) serve(l *loop) error {
+	if err := send(guardianFD, newMessage(msgHello)); err != nil {
+		return err
 	}
-	l, err := newLoop(guardianFD)
-	if err != nil {
-		return
-	}
-	ks.watch = func(k *kid, pidfd int) {
-		ended := func() {
-			if !ks.bury(k) {
-				go ks.await(k, -1)
-			}
-		}
-		if !l.add(pidfd, ended) {
-			go ks.await(k, pidfd)
-		}
-	}
-	forker := newForker()
 	r := newReceiver()
-	for l.wait() == nil {
-		k, m, err := r.receive(guardianFD)
-		if err != nil {
-			return
+	for {
+		if err := l.wait(); err != nil {
+			return err
 		}
-		if err = ks.obey(k, m, forker); err != nil {
-			return
+		k, m, err := r.receive(guardianFD)
+		if err == nil {
+			err = ks.obey(k, m)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
 
-func (ks *kids) obey(k kind, m *message, f *forker) error {
+// serveStarts starts processes, one after the other, on a thread that lives as
+// long as this process: the signal that they get when their parent dies comes, on
+// Linux, when its thread dies. A start can take long, on a file system that does
+// not answer; others wait for it, and nobody else.
+func (ks *kids) serveStarts() error {
+	r := newReceiver()
+	for {
+		k, m, err := r.receive(startsFD)
+		if err == nil && k != msgStart {
+			err = errMessage
+		}
+		if err == nil {
+			err = ks.startFor(m.readUint(), m)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (ks *kids) obey(k kind, m *message) error {
 	id := m.readUint()
 	var answer *message
 	switch k {
-	case msgStart:
-		return ks.startFor(id, m, f)
 	case msgSignal:
 		call, sig, to := m.readUint(), m.readUint(), m.readUint()
 		answer = newMessage(msgAnswer, call, number(ks.signal(id, syscall.Signal(sig), Scope(to))), 0)
@@ -175,7 +196,9 @@ func (ks *kids) obey(k kind, m *message, f *forker) error {
 			answer.int(pid)
 		}
 	case msgForget:
-		ks.forget(id)
+		for ks.forget(id); len(m.b) > 0; {
+			ks.forget(m.readUint())
+		}
 		return nil
 	}
 	if answer == nil || m.bad {
@@ -188,16 +211,16 @@ func (ks *kids) obey(k kind, m *message, f *forker) error {
 // processes.
 const room = 32
 
-// startFor leaves it to the forker to start a process and to answer.
-func (ks *kids) startFor(id uint64, m *message, f *forker) error {
+// startFor starts a process and answers.
+func (ks *kids) startFor(id uint64, m *message) error {
+	defer m.closeFiles()
 	call := m.readUint()
 	answer := func(pid int, err error) error {
-		return send(guardianFD, newMessage(msgAnswer, call, number(err), uint64(pid)).fault(err))
+		return send(startsFD, newMessage(msgAnswer, call, number(err), uint64(pid)).fault(err))
 	}
 	// The lowest free descriptor is always the next, so those above are free.
 	var limit unix.Rlimit
 	if m.cut || unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && len(m.files) > 0 && uint64(slices.Max(m.files)+room) >= limit.Cur {
-		m.closeFiles()
 		return answer(0, syscall.EMFILE)
 	}
 	hasDir := m.readUint() != 0
@@ -213,12 +236,8 @@ func (ks *kids) startFor(id uint64, m *message, f *forker) error {
 	for i, fd := range rest {
 		files[i] = uintptr(fd)
 	}
-	f.post(func() {
-		pid, err := ks.start(id, s, dir, files, func(e End) { _ = send(guardianFD, e.message(id)) })
-		m.closeFiles()
-		_ = answer(pid, err)
-	})
-	return nil
+	pid, err := ks.start(id, s, dir, files, func(e End) { _ = send(guardianFD, e.message(id)) })
+	return answer(pid, err)
 }
 
 func (e End) message(id uint64) *message {

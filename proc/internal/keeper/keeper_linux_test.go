@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -255,8 +256,23 @@ func TestNothingIsLeftInTheGuardian(t *testing.T) {
 		before := openFiles(t, guardian)
 		run()
 		run()
-		soon(t, func() bool { return openFiles(t, guardian) <= before && len(childrenOf(guardian)) == 1 })
+		const spare = 1 // for the next process's group
+		soon(t, func() bool { return openFiles(t, guardian) <= before+spare && len(childrenOf(guardian)) == 1 })
 		c.kill()
+	})
+}
+
+// What a process has left behind is buried when it ends, whether it was one or
+// many, and before or after its parent.
+func TestOrphansAreBuried(t *testing.T) {
+	both(t, func(t *testing.T) {
+		for _, orphans := range []string{"", "(true &)", "(sleep 0.01 &)", "for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.00$i &); (setsid true &); done"} {
+			c := shell(t, orphans+"\necho up\n"+orphans+"\nexec sleep $T")
+			c.read()
+			guardian := parentOf(t, c.PID)
+			soon(t, func() bool { return slices.Equal(childrenOf(guardian), []int{c.PID}) })
+			c.kill()
+		}
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // members is what is alive of a process and all that descends from it.
@@ -103,12 +105,40 @@ func (ks *kids) whose(pid int) *kid {
 	return nil
 }
 
-// reapOrphans buries those that have ended.
+const (
+	orphanLook = time.Millisecond
+	orphanRest = time.Minute
+)
+
+// buryOrphans buries orphans that have ended, for ever. The main thread calls it.
+// While there is none it sleeps, and the signal that it gets at such an end wakes
+// it up; those of other processes go to the thread that started them. An orphan
+// that comes and ends in the moment before it sleeps is found at the next look:
+// the first is soon, and the last ones are far between.
+func (ks *kids) buryOrphans() {
+	for sleep := orphanLook; ; {
+		ks.reapOrphans()
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOTHREAD, nil)
+		if err == nil || err == unix.EINTR {
+			sleep = orphanLook
+			continue
+		}
+		timeout := unix.NsecToTimespec(int64(sleep))
+		_, err = unix.Ppoll(nil, &timeout, nil)
+		if sleep = min(2*sleep, orphanRest); err == unix.EINTR {
+			sleep = orphanLook
+		}
+	}
+}
+
 func (ks *kids) reapOrphans() {
 	ks.mu.Lock()
 	defer ks.mu.Unlock()
-	for _, pid := range ks.orphans() {
-		_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+	for {
+		if n, err := syscall.Wait4(-1, nil, syscall.WNOHANG|unix.WNOTHREAD, nil); n <= 0 || err != nil {
+			return
+		}
 	}
 }
 

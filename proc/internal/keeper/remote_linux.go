@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -14,16 +15,62 @@ import (
 
 // remote is the guardian as the program sees it.
 type remote struct {
-	file  *os.File
-	conn  syscall.RawConn
-	guard *os.Process
-	done  chan struct{} // closed when nothing more is read
+	main   *socket // all but starts
+	starts *socket
+	guard  *os.Process
+	reads  sync.WaitGroup
 
 	mu      sync.Mutex
 	lost    bool
 	lastID  uint64
 	calls   map[uint64]chan answer
 	running map[uint64]*running
+	forgot  []uint64    // not yet said
+	timer   *time.Timer // to say it; nil: nothing to say
+}
+
+// socket is one of the two connections to the guardian.
+type socket struct {
+	file, theirs *os.File
+	conn         syscall.RawConn
+}
+
+func newSocket() (*socket, error) {
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
+	}
+	_ = unix.SetNonblock(ends[0], true)
+	s := &socket{file: os.NewFile(uintptr(ends[0]), "guardian"), theirs: os.NewFile(uintptr(ends[1]), "guardian")}
+	if s.conn, err = s.file.SyscallConn(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *socket) close() {
+	s.file.Close()
+	s.theirs.Close()
+}
+
+func (s *socket) receive(rc *receiver) (k kind, m *message, err error) {
+	waited := s.conn.Read(func(fd uintptr) bool {
+		k, m, err = rc.receive(int(fd))
+		return err != unix.EAGAIN
+	})
+	return k, m, errors.Join(err, waited)
+}
+
+func (s *socket) send(m *message) (err error) {
+	waited := s.conn.Write(func(fd uintptr) bool {
+		err = send(int(fd), m)
+		return err != unix.EAGAIN
+	})
+	if waited != nil || err == unix.EPIPE || err == unix.ECONNRESET {
+		return ErrLost
+	}
+	return err
 }
 
 type answer struct {
@@ -43,6 +90,10 @@ type running struct {
 const (
 	helloWait = 10 * time.Second // for the guardian to be ready
 	closeWait = time.Second      // for it to have ended
+
+	// forgetWait is how long it takes until the guardian is told to forget a
+	// process: not in the middle of a restart.
+	forgetWait = 2 * time.Millisecond
 )
 
 // self is this program, even if its file was replaced or removed.
@@ -50,40 +101,42 @@ var self = "/proc/self/exe"
 
 // startGuardian starts this program once more, as the guardian.
 func startGuardian() (*remote, error) {
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	main, err := newSocket()
 	if err != nil {
-		return nil, os.NewSyscallError("socketpair", err)
+		return nil, err
 	}
-	_ = unix.SetNonblock(ends[0], true)
-	ours, theirs := os.NewFile(uintptr(ends[0]), "guardian"), os.NewFile(uintptr(ends[1]), "guardian")
-	defer theirs.Close()
-	conn, err := ours.SyscallConn()
-	if err == nil {
-		r := &remote{file: ours, conn: conn, done: make(chan struct{}), calls: make(map[uint64]chan answer), running: make(map[uint64]*running)}
-		if err = r.launch(theirs); err == nil {
-			go r.read()
-			return r, nil
-		}
+	starts, err := newSocket()
+	if err != nil {
+		main.close()
+		return nil, err
 	}
-	ours.Close()
-	return nil, err
+	r := &remote{main: main, starts: starts, calls: make(map[uint64]chan answer), running: make(map[uint64]*running)}
+	if err = r.launch(); err != nil {
+		main.close()
+		starts.close()
+		return nil, err
+	}
+	r.reads.Go(func() { r.read(main) })
+	r.reads.Go(func() { r.read(starts) })
+	return r, nil
 }
 
-func (r *remote) launch(theirs *os.File) error {
+func (r *remote) launch() error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	defer null.Close()
 	r.guard, err = os.StartProcess(self, []string{guardianName}, &os.ProcAttr{
-		Env: os.Environ(), Files: []*os.File{null, null, null, theirs}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Env: os.Environ(), Files: []*os.File{null, null, null, r.main.theirs, r.starts.theirs}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return err
 	}
-	theirs.Close() // or its end would not be noticed
-	_ = r.file.SetReadDeadline(time.Now().Add(helloWait))
-	k, _, err := r.receive(newReceiver())
+	r.main.theirs.Close() // or its end would not be noticed
+	r.starts.theirs.Close()
+	_ = r.main.file.SetReadDeadline(time.Now().Add(helloWait))
+	k, _, err := r.main.receive(newReceiver())
 	if err == nil && k != msgHello {
 		err = errMessage
 	}
@@ -92,34 +145,14 @@ func (r *remote) launch(theirs *os.File) error {
 		_, _ = r.guard.Wait()
 		return fmt.Errorf("the guardian does not answer: %w", err)
 	}
-	return r.file.SetReadDeadline(time.Time{})
-}
-
-func (r *remote) receive(rc *receiver) (k kind, m *message, err error) {
-	waited := r.conn.Read(func(fd uintptr) bool {
-		k, m, err = rc.receive(int(fd))
-		return err != unix.EAGAIN
-	})
-	return k, m, errors.Join(err, waited)
-}
-
-func (r *remote) send(m *message) (err error) {
-	waited := r.conn.Write(func(fd uintptr) bool {
-		err = send(int(fd), m)
-		return err != unix.EAGAIN
-	})
-	if waited != nil || err == unix.EPIPE || err == unix.ECONNRESET {
-		return ErrLost
-	}
-	return err
+	return r.main.file.SetReadDeadline(time.Time{})
 }
 
 // read hands out what the guardian says, until it is gone.
-func (r *remote) read() {
-	defer close(r.done)
+func (r *remote) read(from *socket) {
 	rc := newReceiver()
 	for {
-		k, m, err := r.receive(rc)
+		k, m, err := from.receive(rc)
 		if err != nil {
 			r.lose()
 			return
@@ -190,7 +223,7 @@ func (r *remote) lose() {
 
 // call asks, and waits for the answer.
 func (r *remote) call(k kind, id uint64, fields ...uint64) answer {
-	return r.ask(k, id, func(m *message) {
+	return r.ask(r.main, k, id, func(m *message) {
 		for _, f := range fields {
 			m.uint(f)
 		}
@@ -198,7 +231,7 @@ func (r *remote) call(k kind, id uint64, fields ...uint64) answer {
 }
 
 // ask is call where write adds to the message behind id and call.
-func (r *remote) ask(k kind, id uint64, write func(*message)) answer {
+func (r *remote) ask(through *socket, k kind, id uint64, write func(*message)) answer {
 	c := make(chan answer, 1)
 	r.mu.Lock()
 	if r.lost {
@@ -211,7 +244,7 @@ func (r *remote) ask(k kind, id uint64, write func(*message)) answer {
 	r.mu.Unlock()
 	m := newMessage(k, id, call)
 	write(m)
-	if err := r.send(m); err != nil {
+	if err := through.send(m); err != nil {
 		r.mu.Lock()
 		delete(r.calls, call)
 		r.mu.Unlock()
@@ -242,7 +275,7 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 	}
 	r.running[id] = p
 	r.mu.Unlock()
-	a := r.ask(msgStart, id, func(m *message) {
+	a := r.ask(r.starts, msgStart, id, func(m *message) {
 		m.uint(flag(dir >= 0))
 		m.spec(s)
 		if dir >= 0 {
@@ -281,9 +314,21 @@ func (r *remote) members(id uint64) ([]int, error) {
 
 func (r *remote) forget(id uint64) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	delete(r.running, id)
+	if r.forgot = append(r.forgot, id); r.timer == nil {
+		r.timer = time.AfterFunc(forgetWait, r.sayForgot)
+	}
+}
+
+func (r *remote) sayForgot() {
+	r.mu.Lock()
+	ids := r.forgot
+	r.forgot, r.timer = nil, nil
 	r.mu.Unlock()
-	_ = r.send(newMessage(msgForget, id))
+	for ids := range slices.Chunk(ids, maxForget) {
+		_ = r.main.send(newMessage(msgForget, ids...))
+	}
 }
 
 func (r *remote) broken() bool {
@@ -294,8 +339,14 @@ func (r *remote) broken() bool {
 
 // close ends the guardian, and with it whatever should still be alive.
 func (r *remote) close() {
-	r.file.Close()
-	<-r.done
+	r.main.close()
+	r.starts.close()
+	r.reads.Wait()
+	r.mu.Lock()
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	r.mu.Unlock()
 	waited := make(chan struct{})
 	go func() {
 		defer close(waited)

@@ -21,7 +21,7 @@ const (
 	msgStart               // id, call, whether there is a dir, path, args, env; dir and files come along
 	msgSignal              // id, call, signal, scope
 	msgLeft                // id, call
-	msgForget              // id
+	msgForget              // ids
 	msgAnswer              // call, error, pid or number of processes left
 	msgEnded               // id, and an End
 	msgMembers             // id, call; answered by their number, and their pids
@@ -31,7 +31,8 @@ const (
 
 const (
 	maxPacket = 32 << 10
-	maxFiles  = 250 // that the system lets pass in one packet, nearly
+	maxForget = 1000 // ids in one message
+	maxFiles  = 250  // that the system lets pass in one packet, nearly
 )
 
 // message is written from its fields and read into them, in the same order.
