@@ -125,6 +125,10 @@ func (p *process) watch() *health {
 	h := &health{p: p, over: make(chan struct{}), failed: make(chan *ProbeError, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
+	if !p.cmd.asks() {
+		close(h.over)
+		return h
+	}
 	go func() {
 		defer close(h.over)
 		if err := h.run(ctx); err != nil {
@@ -132,6 +136,12 @@ func (p *process) watch() *health {
 		}
 	}()
 	return h
+}
+
+// asks tells whether there is anything to ask or to wait for.
+func (c *Command) asks() bool {
+	_, asks := c.Ready.(asker)
+	return asks || c.ReadyTimeout > 0 || c.Alive != nil
 }
 
 // end waits for a check that is under way.

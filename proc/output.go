@@ -69,7 +69,7 @@ func (p *process) openOutputs(ctx context.Context) (files [2]*os.File, err error
 			o.queue = newQueue(p.cmd.buffer())
 		}
 		p.outputs = append(p.outputs, o)
-		if o.read, o.write, err = os.Pipe(); err != nil {
+		if o.read, o.write, err = pipe(); err != nil {
 			return files, err
 		}
 		if o.conn, err = o.read.SyscallConn(); err != nil {
