@@ -6,19 +6,28 @@ import (
 	"unicode/utf8"
 )
 
-const maxLine = 64 << 10 // a longer line is split
+const (
+	maxLine   = 64 << 10 // a longer line is split
+	batchSize = 8 << 10  // of lines that are made text at once, and share its memory
+)
 
-// splitter cuts a stream into lines. It holds at most one line of maxLine bytes.
+// splitter cuts a stream into lines of text. It holds at most one line of maxLine
+// bytes.
 type splitter struct{ rest []byte }
 
-func (s *splitter) feed(b []byte, emit func([]byte)) {
+func (s *splitter) feed(b []byte, emit func(string)) {
 	for {
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {
 			break
 		}
 		if len(s.rest) == 0 && i <= maxLine { // no need to keep it
-			emit(bytes.TrimSuffix(b[:i], cr))
+			if i < batchSize {
+				i = bytes.LastIndexByte(b[:min(len(b), batchSize)], '\n')
+			}
+			for line := range strings.SplitSeq(validText(b[:i]), "\n") {
+				emit(strings.TrimSuffix(line, "\r"))
+			}
 		} else {
 			s.take(b[:i], emit)
 			s.end(emit)
@@ -31,12 +40,12 @@ func (s *splitter) feed(b []byte, emit func([]byte)) {
 var cr = []byte{'\r'}
 
 // take adds to the line, and cuts it where it becomes too long.
-func (s *splitter) take(b []byte, emit func([]byte)) {
+func (s *splitter) take(b []byte, emit func(string)) {
 	for len(s.rest)+len(b) > maxLine {
 		n := maxLine - len(s.rest)
 		s.rest, b = append(s.rest, b[:n]...), b[n:]
 		k := lastCut(s.rest, b[0])
-		line := append(bytes.Clone(s.rest[:k]), " …"...)
+		line := validText(s.rest[:k]) + " …"
 		s.rest = append(s.rest[:0], s.rest[k:]...) // first: emit may not return
 		emit(line)
 	}
@@ -56,8 +65,8 @@ func lastCut(line []byte, next byte) int {
 	return len(line) // not UTF-8
 }
 
-func (s *splitter) end(emit func([]byte)) {
-	line := bytes.TrimSuffix(s.rest, cr)
+func (s *splitter) end(emit func(string)) {
+	line := validText(bytes.TrimSuffix(s.rest, cr))
 	if s.rest = s.rest[:0]; cap(s.rest) > maxLine/16 {
 		s.rest = nil // an idle stream holds no long line's memory
 	}
@@ -65,7 +74,7 @@ func (s *splitter) end(emit func([]byte)) {
 }
 
 // flush ends a last line that has no newline.
-func (s *splitter) flush(emit func([]byte)) {
+func (s *splitter) flush(emit func(string)) {
 	if len(s.rest) > 0 {
 		s.end(emit)
 	}

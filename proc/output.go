@@ -124,7 +124,7 @@ func (o *output) run() {
 	if o.queue != nil {
 		o.queue.end()
 	}
-	defer o.lines.flush(o.probe) // then: what follows from a line comes after it
+	defer o.lines.flush(o.p.probe) // then: what follows from a line comes after it
 	if o.queue == nil {
 		o.sink.end()
 	}
@@ -185,7 +185,7 @@ func (o *output) take(b []byte) {
 
 // show passes on and tells the probe, also if the writer or the logger never returns.
 func (o *output) show(b []byte) {
-	defer o.lines.feed(b, o.probe)
+	defer o.lines.feed(b, o.p.probe)
 	o.pass(b)
 }
 
@@ -196,8 +196,6 @@ func (o *output) pass(b []byte) {
 		o.queue.push(b)
 	}
 }
-
-func (o *output) probe(line []byte) { o.p.probe(validText(line)) }
 
 // consume empties the queue.
 func (o *output) consume() {

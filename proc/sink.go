@@ -75,12 +75,12 @@ func (s *sink) take(b []byte) {
 		return
 	}
 	now := time.Now() // of all lines that were read at once
-	s.lines.feed(b, func(line []byte) { s.line(now, line) })
+	s.lines.feed(b, func(line string) { s.line(now, line) })
 }
 
 // end flushes and closes.
 func (s *sink) end() {
-	s.lines.flush(func(line []byte) { s.line(time.Now(), line) })
+	s.lines.flush(func(line string) { s.line(time.Now(), line) })
 	if c := s.close; c != nil {
 		s.close = nil
 		s.guarded("output not closed", c.Close)
@@ -89,7 +89,7 @@ func (s *sink) end() {
 }
 
 // line logs. A panic loses the line, and nothing else.
-func (s *sink) line(now time.Time, line []byte) {
+func (s *sink) line(now time.Time, line string) {
 	if s.left.Load() {
 		return
 	}
@@ -99,7 +99,7 @@ func (s *sink) line(now time.Time, line []byte) {
 		s.log = s.log.WithAttrs([]slog.Attr{slog.Int("pid", s.p.pid)})
 	}
 	if s.log.Enabled(s.ctx, slog.LevelInfo) {
-		_ = s.log.Handle(s.ctx, slog.Record{Time: now, Level: slog.LevelInfo, Message: validText(line)})
+		_ = s.log.Handle(s.ctx, slog.Record{Time: now, Level: slog.LevelInfo, Message: line})
 	}
 }
 
