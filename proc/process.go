@@ -228,7 +228,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	}
 	err = p.spawn(ctx, files[0], files[1])
 	if err == nil {
-		p.pid = p.child.PID
+		p.pid, p.startedAt = p.child.PID, p.child.Began
 	}
 	if p.input != nil {
 		p.input.given(err == nil)
@@ -241,7 +241,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	return p, nil
 }
 
-// spawn tries again, for a moment, where the system is only short of something.
+// spawn starts the process, with what it is given.
 func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
 	if err := p.openNotices(); err != nil {
 		return err
@@ -260,20 +260,8 @@ func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
 	}
 	defer closeSockets()
 	spec.Files = append([]*os.File{p.input.file, stdout, stderr}, extra...)
-	for delay := 5 * time.Millisecond; ; delay *= 4 {
-		p.startedAt = time.Now() // not after it: who is told late would count too little
-		p.child, err = keeper.Start(spec, p.unguarded)
-		if err == nil || !transient(err) || delay > 100*time.Millisecond {
-			return p.cmd.explain(spec.Path, err)
-		}
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		}
-	}
+	p.child, err = keeper.Persist(ctx, spec, transient, p.unguarded)
+	return p.cmd.explain(spec.Path, err)
 }
 
 // spec is what to start, as os/exec sees it, with env told to it last.
@@ -291,6 +279,7 @@ func (p *process) unguarded(err error) {
 	p.warn("no guardian process: what leaves its group may be left behind", slog.Any("error", err))
 }
 
+// transient is what the system is only short of.
 func transient(err error) bool {
 	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, errTextBusy) || errors.Is(err, keeper.ErrLost)
 }

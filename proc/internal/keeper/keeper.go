@@ -67,7 +67,8 @@ type parent interface {
 
 // Process is a process that was started.
 type Process struct {
-	PID int
+	PID   int
+	Began time.Time // not after its start: who is told late of that would count too little
 
 	id     uint64
 	parent parent

@@ -73,7 +73,7 @@ func (ks *kids) fork(k *kid, s Spec, dir int, files []uintptr) (pid, pidfd int, 
 	if group := k.cgroup.file(); group >= 0 {
 		pid, pidfd, err = fork(s, dir, files, group)
 		var setup *SetupError
-		if err == nil || errors.Is(err, syscall.EAGAIN) || errors.As(err, &setup) {
+		if err == nil || errors.Is(err, syscall.EAGAIN) || errors.As(err, &setup) && setup.Step != starterStep {
 			return pid, pidfd, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // shared is the one parent of all processes of this program, while somebody
@@ -55,7 +56,7 @@ func Start(s Spec, warn func(error)) (*Process, error) {
 	if warning != nil {
 		warn(warning)
 	}
-	p := &Process{id: lastID.Add(1), parent: parent, ended: make(chan struct{})}
+	p := &Process{Began: time.Now(), id: lastID.Add(1), parent: parent, ended: make(chan struct{})}
 	p.PID, err = parent.start(p.id, s, func(e End) {
 		p.end = e
 		close(p.ended)

@@ -17,7 +17,10 @@ import (
 // A process that has something to do to itself first is started as this program
 // under the starter's name, which does it and then executes the program that is
 // meant: after a fork, Go code can do nothing of the kind.
-const starterName = "coppice-starter"
+const (
+	starterName = "coppice-starter"
+	starterStep = "start the starter"
+)
 
 func init() {
 	if len(os.Args) != 2 || os.Args[0] != starterName {
@@ -179,7 +182,7 @@ func forkStarter(s Spec, dir int, files []uintptr, cgroup int) (pid, pidfd int, 
 	pid, pidfd, err = forkExec(starter, dir, append(slices.Clip(files), uintptr(order), uintptr(pipe[1])), cgroup)
 	unix.Close(pipe[1])
 	if err != nil {
-		return 0, -1, &SetupError{Step: "start the starter", Err: err}
+		return 0, -1, &SetupError{Step: starterStep, Err: err}
 	}
 	if err = readFault(pipe[0]); err != nil {
 		_, _ = syscall.Wait4(pid, nil, 0, nil)
