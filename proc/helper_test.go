@@ -37,6 +37,9 @@ func helper(t testing.TB, steps ...string) *proc.Command {
 // join writes steps as the value of a step that starts another process.
 func join(steps ...string) string { return strings.Join(steps, "|") }
 
+// more are steps that only some systems have.
+var more map[string]func(value string)
+
 // play is the helper program.
 //
 //	out=TEXT err=TEXT   a line of output
@@ -61,6 +64,12 @@ func join(steps ...string) string { return strings.Join(steps, "|") }
 //	init                what an init is, if it is the first process
 //	burden=N            N processes by os/exec, which leave orphans behind
 //	copy                input to output
+//	burn=N              N milliseconds of CPU time
+//	eat=N               N MB of memory
+//	keep=STEPS          a process that plays STEPS, by a Command; again, with a Umask
+//	files               a line for each open file
+//	status              lines of what the system tells of the process
+//	shop=JSON           a tree of a shop's programs
 //	listen=NET,ADDR     a socket that is listened at
 //	http=ADDR           a server that answers 418
 //	say=TEXT            a message to NOTIFY_SOCKET; \n and \xNN as in Go
@@ -177,7 +186,11 @@ func play(steps []string) {
 		case "wait":
 			time.Sleep(time.Hour)
 		default:
-			check(fmt.Errorf("unknown step %q", step))
+			act := more[verb]
+			if act == nil {
+				check(fmt.Errorf("unknown step %q", step))
+			}
+			act(value)
 		}
 	}
 	os.Exit(0)

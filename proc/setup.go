@@ -38,8 +38,10 @@ const Unlimited = ^uint64(0)
 type Limit struct{ Soft, Hard uint64 }
 
 // Socket is a listening socket that a process is handed. *net.TCPListener,
-// *net.UnixListener, *net.UDPConn and *net.UnixConn have such a File method. It stays the caller's and open, so that connections wait in it while
-// the process is restarted.
+// *net.UnixListener, *net.UDPConn and *net.UnixConn have such a File method. It
+// stays the caller's and open, so that connections wait in it while the process is
+// restarted. It is made blocking, which programs expect, so an Accept of the
+// caller's own would heed neither a deadline nor Close.
 type Socket struct {
 	Name   string // in LISTEN_FDNAMES; empty: "unknown"
 	Source interface{ File() (*os.File, error) }

@@ -48,7 +48,7 @@ func guard() {
 	// Caught, not ignored: what is ignored stays so in the processes it starts.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE,
 		syscall.SIGALRM, syscall.SIGVTALRM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGXCPU, syscall.SIGIO, syscall.SIGPWR,
-		syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+		syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT)
 	ks := newKids(reaper)
 	l, err := newLoop(guardianFD)
 	if err != nil {
@@ -162,6 +162,8 @@ func (ks *kids) serve(l *loop) error {
 // Linux, when its thread dies. A start can take long, on a file system that does
 // not answer; others wait for it, and nobody else.
 func (ks *kids) serveStarts() error {
+	// They inherit what it blocks, which is what whoever started the program did.
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
 	r := newReceiver()
 	for {
 		k, m, err := r.receive(startsFD)
