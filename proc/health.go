@@ -98,14 +98,15 @@ func (e *ProbeError) Error() string {
 	return text
 }
 
-// Unwrap returns ErrNotReady or ErrNotAlive, Last and Exit.
+// Unwrap returns ErrNotReady or ErrNotAlive, Exit and Last, in this order: the
+// probe may have been a process, too.
 func (e *ProbeError) Unwrap() []error {
 	errs := []error{e.Reason}
-	if e.Last != nil {
-		errs = append(errs, e.Last)
-	}
 	if e.Exit != nil {
 		errs = append(errs, e.Exit)
+	}
+	if e.Last != nil {
+		errs = append(errs, e.Last)
 	}
 	return errs
 }

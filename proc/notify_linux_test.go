@@ -27,10 +27,7 @@ func notifying(t testing.TB, steps ...string) *proc.Command {
 // python is a program that has notify(text), which knows nothing of this package.
 func python(t testing.TB, script string) *proc.Command {
 	t.Helper()
-	const path = "/usr/bin/python3" // for every user
-	if !exists(path) {
-		t.Skip("no python3")
-	}
+	path := need(t, "/usr/bin/python3", "python3") // for every user
 	return &proc.Command{Path: path, Args: []string{"-c", `
 import os, socket, sys, time
 def notify(text):
