@@ -269,10 +269,10 @@ func (n *notices) take(m notify.Message) {
 		n.warnOnce("MAINPID is not honoured: the child is the process that was started", slog.String("mainpid", m.MainPID))
 	}
 	ready := m.Ready && n.p.cmd.readyByNotify()
+	n.note(m, ready) // first: who sees that it is ready sees what it said with that
 	if ready {
 		n.p.becomeReady()
 	}
-	n.note(m, ready)
 	if m.Extend > 0 && !n.ending.Load() {
 		time.Sleep(extendPause - time.Since(n.extended))
 		n.extended = time.Now()
