@@ -1,7 +1,6 @@
 package actor
 
 import (
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -51,7 +50,9 @@ type End struct {
 // Classify reads what a child returned. asked tells that it had been asked to
 // stop, ready that it had been started before it ended.
 func Classify(err error, asked, ready bool) End {
-	end := End{Class: classify(err, asked, ready), Err: err}
+	var s signs
+	s.read(err)
+	end := End{Class: s.class(err, asked, ready), Err: err}
 	switch end.Class {
 	case ClassIgnore:
 		end.Err = nil
@@ -59,44 +60,91 @@ func Classify(err error, asked, ready bool) End {
 		if err == nil {
 			end.Err = ErrNotReady
 		}
-		end.Escalate = isEscalate(err)
-		var r *RetryAfterError
-		if errors.As(err, &r) {
-			end.RetryAfter = r.Delay
+		end.Escalate = s.escalates
+		if s.retry != nil {
+			end.RetryAfter = s.retry.Delay
 		}
 	}
 	return end
 }
 
-func classify(err error, asked, ready bool) Class {
-	var panicked *PanicError
-	died := errors.As(err, &panicked) || errors.Is(err, ErrGoexit)
+func (s *signs) class(err error, asked, ready bool) Class {
 	switch {
-	case asked && died:
+	case asked && s.died:
 		return ClassAbnormal
 	case asked:
 		return ClassShutdown
-	case !ready && errors.Is(err, ErrIgnore) && !died && !isFailure(err):
+	case !ready && s.ignore && !s.died && !s.failed():
 		return ClassIgnore
 	case !ready:
 		return ClassStartFailed
 	case err == nil:
 		return ClassNormal
-	case died, isFailure(err), !errors.Is(err, ErrShutdown):
+	case s.died, s.failed(), !s.shutdown:
 		return ClassAbnormal
 	}
 	return ClassShutdown
 }
 
-// isFailure tells whether err says so itself, whatever else it wraps.
-func isFailure(err error) bool {
-	var r *RetryAfterError
-	return isEscalate(err) || errors.As(err, &r)
+// signs are what an error and those it wraps say.
+type signs struct {
+	died, ignore, shutdown, escalates bool
+	retry                             *RetryAfterError // the first
 }
 
-func isEscalate(err error) bool {
-	var e *EscalateError
-	return errors.As(err, &e)
+// failed tells whether the error says so itself, whatever else it wraps.
+func (s *signs) failed() bool { return s.escalates || s.retry != nil }
+
+// read finds in one walk what errors.Is and errors.As would in six.
+func (s *signs) read(err error) {
+	for err != nil {
+		switch e := err.(type) {
+		case *PanicError:
+			s.died = true
+		case *EscalateError:
+			s.escalates = true
+		case *RetryAfterError:
+			if s.retry == nil {
+				s.retry = e
+			}
+		}
+		s.died = s.died || err == ErrGoexit
+		s.ignore = s.ignore || err == ErrIgnore
+		s.shutdown = s.shutdown || err == ErrShutdown
+		s.ask(err)
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			err = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			for _, err := range e.Unwrap() {
+				s.read(err)
+			}
+			return
+		default:
+			return
+		}
+	}
+}
+
+// ask asks an error that has a mind of its own about what it is.
+func (s *signs) ask(err error) {
+	if e, ok := err.(interface{ Is(error) bool }); ok {
+		s.died = s.died || e.Is(ErrGoexit)
+		s.ignore = s.ignore || e.Is(ErrIgnore)
+		s.shutdown = s.shutdown || e.Is(ErrShutdown)
+	}
+	if e, ok := err.(interface{ As(any) bool }); ok {
+		var (
+			panicked  *PanicError
+			escalated *EscalateError
+			retry     *RetryAfterError
+		)
+		s.died = s.died || e.As(&panicked)
+		s.escalates = s.escalates || e.As(&escalated)
+		if s.retry == nil && e.As(&retry) {
+			s.retry = retry
+		}
+	}
 }
 
 // NewPanicError keeps a recovered value and the stack of the calling goroutine.

@@ -113,7 +113,7 @@ func (i *incarnation) end(err error) {
 	switch {
 	case i.gaveUp.Load():
 	case i.made != nil:
-		s.proc.SendUserMessage(s.pid, &initialised{i, i.made})
+		s.box.PostUserMessage(&initialised{i, i.made})
 	default:
 		s.post(machine.Input{Kind: machine.Exited, Slot: i.slot, Gen: i.gen, End: end})
 	}
