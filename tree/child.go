@@ -1,8 +1,8 @@
 package tree
 
 import (
+	"reflect"
 	"sync/atomic"
-	"time"
 
 	proto "github.com/asynkron/protoactor-go/actor"
 
@@ -17,8 +17,9 @@ type child struct {
 	sup     *supervisor
 	spec    *Child
 	service actor.Service
-	proc    process
-	timer   *time.Timer // of the supervisor's goroutine
+	path    string
+	proc    atomic.Pointer[process] // nil: nobody has asked for it
+	alarm   *alarm                  // of the supervisor's goroutine
 	cur     atomic.Pointer[incarnation]
 	nested  atomic.Pointer[supervisor]
 	current *supervisor // of the supervisor's goroutine: the incarnation that is one; nil: none yet
@@ -55,11 +56,10 @@ type traits struct {
 func (t *traits) supervises() bool { return t.spec != nil || t.init != nil }
 
 func newChild(s *supervisor, name string, c *Child, svc actor.Service) *child {
-	k := &child{sup: s, spec: c, service: svc, traits: traitsOf(svc)}
+	k := &child{sup: s, spec: c, service: svc, path: s.path + "/" + name, traits: traitsOf(svc)}
 	if c.StartTimeout != 0 {
 		k.announces = true
 	}
-	k.proc.path = s.path + "/" + name
 	return k
 }
 
@@ -108,7 +108,7 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 	k := s.childOf(slot)
 	var err error
 	switch {
-	case s.tree.stuck.holds(k.path()):
+	case s.tree.stuck.holds(k.path):
 		err = ErrStuck
 	case k.traits.spec != nil:
 		err = s.startNested(c, k, slot, gen, k.traits.spec)
@@ -122,7 +122,7 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 	default:
 		i := newIncarnation(k, slot, gen)
 		if k.props != nil {
-			if err = k.register(); err == nil {
+			if _, err = k.register(); err == nil {
 				k.cur.Store(i)
 				err = s.spawn(c, i)
 			}
@@ -142,7 +142,7 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 }
 
 func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, gen int, spec *Spec) error {
-	n := newSupervisor(s.tree, s, k.path(), spec, k.last)
+	n := newSupervisor(s.tree, s, k.path, spec, k.last)
 	n.slot, n.gen = slot, gen
 	pid, err := c.SpawnNamed(n.props(), slot.Name)
 	if err != nil {
@@ -158,8 +158,17 @@ func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, 
 
 // spawn starts a message-driven incarnation.
 func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
+	opts := []proto.PropsOption(nil)
+	ours := unset(i.child.props, "mailboxProducer")
+	if ours {
+		opts = append(opts, proto.WithMailbox(func() proto.Mailbox { return &mailbox{labels: i.ctx, guarded: true} }))
+	}
+	if unset(i.child.props, "dispatcher") {
+		opts = append(opts, proto.WithDispatcher(&s.tree.workers))
+	}
 	props := guard.Props(i.child.props, &guard.Hooks{
 		Context:  i.ctx,
+		Labelled: ours,
 		Ready:    i.Ready,
 		Exit:     i.exit,
 		Stopped:  i.terminated,
@@ -168,7 +177,7 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
 			i.fail(actor.ErrGoexit)
 			s.disown(self)
 		},
-	})
+	}, opts...)
 	pid, err := spawnNamed(c, props, actorName(i))
 	if err != nil {
 		return err
@@ -179,6 +188,13 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
 	s.byPID[pid] = i
 	i.pid.Store(pid)
 	return nil
+}
+
+// unset tells whether props leave a field to protoactor's default, which they keep
+// to themselves.
+func unset(p *proto.Props, field string) bool {
+	v := reflect.ValueOf(p).Elem().FieldByName(field)
+	return v.IsValid() && (v.Kind() == reflect.Func || v.Kind() == reflect.Interface) && v.IsNil()
 }
 
 // spawnNamed runs the props' producer, user code that may panic or end its
@@ -203,7 +219,7 @@ func spawnNamed(c proto.Context, props *proto.Props, name string) (pid *proto.PI
 // supervisor's own actor could never stop. It may be called from any goroutine.
 func (s *supervisor) disown(pid *proto.PID) {
 	s.tree.system.ProcessRegistry.Remove(pid)
-	s.proc.SendSystemMessage(s.pid, &proto.Terminated{Who: pid})
+	s.box.PostSystemMessage(&proto.Terminated{Who: pid})
 }
 
 // abandon gives the incarnation up: it is listed until it ends.
@@ -219,14 +235,13 @@ func (s *supervisor) abandon(slot *machine.Slot) {
 	}
 	if pid := i.pid.Load(); pid != nil {
 		i.disowned = true
+		i.pid.Store(nil)
 		s.disown(pid)
 	}
 	if k.spec.OnStuck == StuckExit && !brutal {
-		s.tree.exitStuck(k.path(), i.gen)
+		s.tree.exitStuck(k.path, i.gen)
 	}
 }
-
-func (k *child) path() string { return k.proc.path }
 
 // stop asks the incarnation to end.
 func (k *child) stop(cause error) {

@@ -58,7 +58,7 @@ var _ inside.Cell = (*incarnation)(nil)
 func newIncarnation(k *child, slot *machine.Slot, gen int) *incarnation {
 	i := &incarnation{child: k, slot: slot, gen: gen, begun: time.Now()}
 	i.Context, i.cancel = context.WithCancelCause(k.sup.tree.values)
-	i.ctx = pprof.WithLabels(i, pprof.Labels(LabelPath, k.path(), LabelIncarnation, strconv.Itoa(gen)))
+	i.ctx = pprof.WithLabels(i, pprof.Labels(LabelPath, k.path, LabelIncarnation, strconv.Itoa(gen)))
 	return i
 }
 
@@ -163,7 +163,7 @@ func (i *incarnation) kill() {
 }
 
 // Path, Incarnation and the following are the Cell.
-func (i *incarnation) Path() string     { return i.child.path() }
+func (i *incarnation) Path() string     { return i.child.path }
 func (i *incarnation) Incarnation() int { return i.gen }
 func (i *incarnation) Tree() any        { return i.child.sup.tree }
 

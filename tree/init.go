@@ -37,9 +37,6 @@ type initialised struct {
 	spec *Spec
 }
 
-// IgnoreDeadLetterLogging keeps a late one quiet.
-func (*initialised) IgnoreDeadLetterLogging() {}
-
 // serveInit is the Serve of an incarnation that is to become a supervisor. The
 // incarnation itself ends here.
 func (i *incarnation) serveInit() error {

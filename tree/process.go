@@ -15,12 +15,11 @@ import (
 // is an actor; a stop from outside asks the incarnation to end; watchers learn
 // when the child is gone for good.
 type process struct {
-	path string
+	child *child
 
 	mu       sync.Mutex
 	pid      *proto.PID
 	gone     bool // for good
-	child    *child
 	watchers []*proto.PID
 }
 
@@ -28,27 +27,42 @@ var _ proto.Process = (*process)(nil)
 
 func (k *child) system() *proto.ActorSystem { return k.sup.tree.system }
 
+// process returns the address, known or not, of which there is one.
+func (k *child) process() *process {
+	if p := k.proc.Load(); p != nil {
+		return p
+	}
+	k.proc.CompareAndSwap(nil, &process{child: k})
+	return k.proc.Load()
+}
+
 // register makes the address known, once: of an actor when it is first started,
-// and of any other child when somebody asks for it, which few do.
-func (k *child) register() error {
-	p := &k.proc
+// and of any other child when somebody asks for it, which few do. The PID is nil if
+// the child is gone.
+func (k *child) register() (*proto.PID, error) {
+	p := k.process()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.pid != nil || p.gone {
-		return nil
+		return p.pid, nil
 	}
-	p.child = k
-	pid, ok := k.system().ProcessRegistry.Add(p, p.path)
+	pid, ok := k.system().ProcessRegistry.Add(p, k.path)
 	if !ok {
-		return fmt.Errorf("register %s: %w", p.path, proto.ErrNameExists)
+		return nil, fmt.Errorf("register %s: %w", k.path, proto.ErrNameExists)
 	}
 	p.pid = pid
-	return nil
+	return pid, nil
 }
+
+// nowhere is the address of children that are gone and never had one.
+var nowhere = &process{gone: true}
 
 // unregister ends the address and tells the watchers.
 func (k *child) unregister() {
-	p := &k.proc
+	if k.proc.CompareAndSwap(nil, nowhere) {
+		return
+	}
+	p := k.proc.Load()
 	p.mu.Lock()
 	pid, watchers := p.pid, p.watchers
 	p.pid, p.watchers, p.gone = nil, nil, true
@@ -70,16 +84,11 @@ func (k *child) sendSystem(to *proto.PID, msg any) {
 
 // SendUserMessage forwards to the actor, if there is one.
 func (p *process) SendUserMessage(self *proto.PID, message any) {
-	k := p.owner()
-	if k == nil {
-		return
-	}
+	k := p.child
 	if i := k.cur.Load(); i != nil && !i.over.Load() {
 		if pid := i.pid.Load(); pid != nil {
-			if target, ok := k.system().ProcessRegistry.Get(pid); ok {
-				target.SendUserMessage(pid, message)
-				return
-			}
+			k.sup.tree.sender.Send(pid, message)
+			return
 		}
 	}
 	if _, ok := proto.UnwrapEnvelopeMessage(message).(*proto.PoisonPill); ok {
@@ -91,22 +100,21 @@ func (p *process) SendUserMessage(self *proto.PID, message any) {
 
 // SendSystemMessage serves watchers and a stop from outside.
 func (p *process) SendSystemMessage(_ *proto.PID, message any) {
+	k := p.child
 	switch msg := message.(type) {
 	case *proto.Stop:
-		if k := p.owner(); k != nil {
-			if i := k.cur.Load(); i != nil {
-				k.stop(&actor.StopCause{Reason: actor.ErrRemoved, Path: p.path})
-			}
+		if i := k.cur.Load(); i != nil {
+			k.stop(&actor.StopCause{Reason: actor.ErrRemoved, Path: k.path})
 		}
 	case *proto.Watch:
 		p.mu.Lock()
-		pid, k := p.pid, p.child
+		pid := p.pid
 		if pid != nil {
 			p.watchers = append(p.watchers, msg.Watcher)
 		}
 		p.mu.Unlock()
-		if pid == nil && k != nil {
-			k.sendSystem(msg.Watcher, &proto.Terminated{Who: proto.NewPID(k.system().Address(), p.path)})
+		if pid == nil {
+			k.sendSystem(msg.Watcher, &proto.Terminated{Who: proto.NewPID(k.system().Address(), k.path)})
 		}
 	case *proto.Unwatch:
 		p.mu.Lock()
@@ -122,13 +130,6 @@ func (p *process) SendSystemMessage(_ *proto.PID, message any) {
 
 // Stop is a stop from outside.
 func (p *process) Stop(pid *proto.PID) { p.SendSystemMessage(pid, &proto.Stop{}) }
-
-// owner is nil for the moment between the address being known and in use.
-func (p *process) owner() *child {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.child
-}
 
 // actorName names the actor of an incarnation below the child's own address,
 // where no child of the tree can be.

@@ -174,13 +174,11 @@ func (t *Tree) PID(path string) *proto.PID {
 		return s.pid
 	}
 	k, _, _ := t.lookup(path)
-	if k == nil || k.cur.Load() == nil || k.supervises() || k.register() != nil {
+	if k == nil || k.cur.Load() == nil || k.supervises() {
 		return nil
 	}
-	p := &k.proc
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.pid
+	pid, _ := k.register()
+	return pid
 }
 
 // System is the actor system the tree lives in.

@@ -229,7 +229,7 @@ func (s *supervisor) snapshot(n *Node) {
 // node shows the child itself. The supervisor's lock is held.
 func (k *child) node(slot *machine.Slot, now time.Time) Node {
 	n := Node{
-		Name: slot.Name, Path: k.path(), Kind: k.kind, State: State(slot.State), Incarnation: slot.Gen,
+		Name: slot.Name, Path: k.path, Kind: k.kind, State: State(slot.State), Incarnation: slot.Gen,
 		Restarts: slot.Restarts, LastStart: slot.Started, Stuck: slot.Stuck,
 	}
 	n.Uptime = uptime(n.LastStart, n.State, now)

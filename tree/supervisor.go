@@ -1,7 +1,7 @@
 package tree
 
 import (
-	"context"
+	"math"
 	"runtime/debug"
 	"runtime/pprof"
 	"sync"
@@ -15,9 +15,12 @@ import (
 	"github.com/coppice-go/coppice/tree/internal/machine"
 )
 
-// maxSteps bounds how long one turn of a supervisor lasts: what is left goes
-// through its mailbox, so that a stop is noticed in the middle of a long start.
+// maxSteps is how many steps a supervisor does before it looks for what has come in
+// meanwhile, so that a stop is noticed in the middle of a long start.
 const maxSteps = 256
+
+// alarmRings is an input of the shell's own: alarms may be due.
+const alarmRings machine.InputKind = math.MaxUint8
 
 // supervisor is one incarnation of a supervisor: a protoactor actor that feeds
 // its machine and carries out what the machine wants done. It never blocks and
@@ -30,21 +33,22 @@ type supervisor struct {
 	path   string
 	spec   *Spec
 
-	pid    *proto.PID
-	proc   proto.Process
-	labels context.Context
+	pid *proto.PID
+	box mailbox
 
 	mu sync.Mutex // guards m and all slots; never held while anything waits
 	m  *machine.Machine
 
 	// Of the actor's own goroutine.
-	inputs     []machine.Input
+	inputs     []machine.Input // those from next on are to be done
+	next       int
 	ack        chan struct{}
 	byPID      map[*proto.PID]*incarnation // message-driven children
 	nested     map[*proto.PID]*supervisor
 	keeper     *proto.PID
 	forgetting bool
-	common     *time.Timer
+	alarms     alarms
+	common     *alarm
 	up         bool
 	broken     bool
 	outcome    *machine.Outcome
@@ -59,7 +63,7 @@ type supervisor struct {
 // before it, so that a path and an incarnation name one run of a child for good.
 func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before *supervisor) *supervisor {
 	s := &supervisor{tree: t, parent: parent, path: path, spec: spec, done: make(chan struct{}), ack: make(chan struct{})}
-	s.labels = pprof.WithLabels(t.values, pprof.Labels(LabelPath, path))
+	s.box.labels = pprof.WithLabels(t.values, pprof.Labels(LabelPath, path))
 	cfg := machine.Config{
 		Strategy:     spec.Strategy,
 		Intensity:    spec.Intensity,
@@ -122,28 +126,22 @@ func (s *supervisor) remove(slot *machine.Slot) {
 
 // props are what the supervisor's actor is spawned with.
 func (s *supervisor) props() *proto.Props {
-	return proto.PropsFromProducer(func() proto.Actor { return s }, proto.WithOnInit(func(c proto.Context) {
-		s.pid = c.Self()
-		s.proc, _ = c.ActorSystem().ProcessRegistry.GetLocal(s.pid.Id)
-	}))
+	return proto.PropsFromProducer(func() proto.Actor { return s },
+		proto.WithMailbox(func() proto.Mailbox { return &s.box }),
+		proto.WithDispatcher(&s.tree.workers),
+		proto.WithOnInit(func(c proto.Context) { s.pid = c.Self() }))
 }
 
-// input carries a machine's input through the supervisor's mailbox.
-type input struct{ machine.Input }
-
-// IgnoreDeadLetterLogging keeps a late one quiet.
-func (*input) IgnoreDeadLetterLogging() {}
-
 // post queues an input, from any goroutine.
-func (s *supervisor) post(in machine.Input) { s.proc.SendUserMessage(s.pid, &input{in}) }
+func (s *supervisor) post(in machine.Input) { s.box.post(in) }
 
-// Receive is the actor's. It runs on whatever goroutine the last sender started.
+// Receive is the actor's. It runs on one of the tree's workers.
 func (s *supervisor) Receive(c proto.Context) {
-	pprof.SetGoroutineLabels(s.labels)
 	defer s.survive()
 	switch msg := c.Message().(type) {
-	case *input:
-		s.step(c, msg.Input)
+	case *mailbox:
+		s.takeNews()
+		s.run(c)
 	case *initialised:
 		s.initialised(c, msg)
 	case *proto.Started:
@@ -158,6 +156,7 @@ func (s *supervisor) Receive(c proto.Context) {
 	case *proto.Stopping:
 		s.stopping(c)
 	case *proto.Stopped:
+		s.box.close()
 		if s.parent == nil {
 			go s.tree.finish()
 		}
@@ -197,22 +196,45 @@ func (s *supervisor) HandleFailure(_ *proto.ActorSystem, sv proto.Supervisor, wh
 	}
 }
 
+// step does an input when it has done what is there already.
 func (s *supervisor) step(c proto.Context, in machine.Input) {
-	s.inputs = append(s.inputs[:0], in)
-	for n := 0; n < len(s.inputs); n++ {
+	s.feed(in)
+	s.run(c)
+}
+
+// run does what is there, and what that feeds.
+func (s *supervisor) run(c proto.Context) {
+	for n := 0; s.next < len(s.inputs); n++ {
 		if n == maxSteps {
-			for _, in := range s.inputs[n:] {
-				s.post(in)
-			}
+			s.box.PostUserMessage(&s.box) // go on later
 			return
 		}
-		s.mu.Lock()
-		s.m.Want = s.tree.bus.want()
-		effects := s.m.Step(time.Now(), s.inputs[n])
-		s.mu.Unlock()
-		for i := range effects {
-			s.apply(c, &effects[i])
-		}
+		in := s.inputs[s.next]
+		s.inputs[s.next] = machine.Input{}
+		s.next++
+		s.do(c, in)
+	}
+}
+
+// takeNews puts what has come in behind what is there. So an incarnation that is
+// started in a step is known to be ready before its end can be known.
+func (s *supervisor) takeNews() {
+	n := copy(s.inputs, s.inputs[s.next:])
+	clear(s.inputs[n:])
+	s.inputs, s.next = s.box.take(s.inputs[:n]), 0
+}
+
+func (s *supervisor) do(c proto.Context, in machine.Input) {
+	if in.Kind == alarmRings {
+		s.ring()
+		return
+	}
+	s.mu.Lock()
+	s.m.Want = s.tree.bus.want()
+	effects := s.m.Step(time.Now(), in)
+	s.mu.Unlock()
+	for i := range effects {
+		s.apply(c, &effects[i])
 	}
 }
 
@@ -233,9 +255,7 @@ func (s *supervisor) apply(c proto.Context, e *machine.Effect) {
 	case machine.SetTimer:
 		s.setTimer(e)
 	case machine.CancelTimer:
-		if t := s.childOf(e.Slot).timer; t != nil {
-			t.Stop()
-		}
+		s.alarms.cancel(&s.childOf(e.Slot).alarm)
 	case machine.DoAnswer:
 		e.Answer.Request.Reply.(chan *machine.Answer) <- e.Answer
 	case machine.Up:
@@ -255,15 +275,26 @@ func (s *supervisor) apply(c proto.Context, e *machine.Effect) {
 
 func (s *supervisor) childOf(slot *machine.Slot) *child { return slot.Data.(*child) }
 
-// setTimer arms the child's timer, or the one common to all.
+// setTimer sets the alarm of the child, or the one common to all.
 func (s *supervisor) setTimer(e *machine.Effect) {
-	in := machine.Input{Kind: machine.TimerFired, Slot: e.Slot, Token: e.Token}
-	t := time.AfterFunc(e.Delay, func() { s.post(in) })
+	a := &s.common
 	if e.Slot != nil {
-		s.childOf(e.Slot).timer = t
-	} else {
-		s.common = t
+		a = &s.childOf(e.Slot).alarm
 	}
+	s.alarms.cancel(a)
+	*a = s.alarms.set(e, s.alarmRings)
+}
+
+func (s *supervisor) alarmRings() { s.post(machine.Input{Kind: alarmRings}) }
+
+// ring tells the machine of the alarms that are due.
+func (s *supervisor) ring() {
+	now := time.Now()
+	s.alarms.rang()
+	for a := s.alarms.due(now); a != nil; a = s.alarms.due(now) {
+		s.feed(machine.Input{Kind: machine.TimerFired, Slot: a.slot, Token: a.token})
+	}
+	s.alarms.arm(s.alarmRings)
 }
 
 func (s *supervisor) stopCause(c *machine.Cause) error {
@@ -302,13 +333,11 @@ func (s *supervisor) end(c proto.Context, out *machine.Outcome) {
 		return true
 	})
 	s.mu.Unlock()
-	if s.common != nil {
-		s.common.Stop()
-	}
+	s.alarms.stop()
 	close(s.done)
 	if s.keeper != nil {
 		c.ActorSystem().ProcessRegistry.Remove(s.keeper)
-		s.proc.SendSystemMessage(s.pid, &proto.Terminated{Who: s.keeper})
+		s.box.PostSystemMessage(&proto.Terminated{Who: s.keeper})
 		return
 	}
 	c.Stop(s.pid)

@@ -55,16 +55,18 @@ type Runner struct {
 // Tree is a running tree. Its methods may be called from any goroutine, also
 // from inside a child; every one may be called after the tree has ended.
 type Tree struct {
-	runner Runner
-	log    *slog.Logger
-	root   *supervisor
-	system *proto.ActorSystem
-	values context.Context // of the caller's context
-	seed   uint64
-	bus    bus
-	stuck  stuckList
-	held   holdings
-	sinks  sync.WaitGroup // goroutines that consume events
+	runner  Runner
+	log     *slog.Logger
+	root    *supervisor
+	system  *proto.ActorSystem
+	sender  *proto.RootContext // without middleware
+	values  context.Context    // of the caller's context
+	seed    uint64
+	bus     bus
+	workers workers
+	stuck   stuckList
+	held    holdings
+	sinks   sync.WaitGroup // goroutines that consume events
 
 	up    chan struct{}
 	ended chan struct{}
@@ -178,7 +180,7 @@ func (r Runner) newTree(ctx context.Context) *Tree {
 	}
 	return &Tree{
 		runner: r, log: r.Logger, system: r.System, values: context.WithoutCancel(ctx), seed: rand.Uint64(),
-		up: make(chan struct{}), ended: make(chan struct{}),
+		sender: proto.NewRootContext(r.System, nil), up: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -295,6 +297,7 @@ func (t *Tree) force() {
 // finish is the end of the root.
 func (t *Tree) finish() {
 	t.stuck.wait(lastWait)
+	t.workers.close()
 	t.bus.close()
 	t.drain()
 	t.held.release()

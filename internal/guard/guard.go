@@ -20,6 +20,7 @@ type Hooks struct {
 	Exit     func(err error)               // the actor asked to end with err
 	Stopped  func()                        // it has ended, and its children have
 	Goexit   func(self *actor.PID)         // it can handle nothing more
+	Labelled bool                          // the mailbox sets the pprof labels of Context
 
 	ending bool // by Exit or a panic: no further message is handled
 }
@@ -35,13 +36,13 @@ func From(c actor.ExtensionContext) *Hooks {
 	return h
 }
 
-// Props returns p with the guard. p itself is not changed.
-func Props(p *actor.Props, h *Hooks) *actor.Props {
-	return p.Clone(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+// Props returns p with the guard and with opts. p itself is not changed.
+func Props(p *actor.Props, h *Hooks, opts ...actor.PropsOption) *actor.Props {
+	return p.Clone(append(opts, actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 		return func(c actor.ReceiverContext, env *actor.MessageEnvelope) {
 			h.receive(next, c, env)
 		}
-	}))
+	}))...)
 }
 
 // End ends the actor with err.
@@ -62,7 +63,9 @@ func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *a
 			return
 		}
 	}
-	pprof.SetGoroutineLabels(h.Context)
+	if !h.Labelled {
+		pprof.SetGoroutineLabels(h.Context)
+	}
 	returned := false
 	defer func() {
 		switch r := recover(); {

@@ -1,0 +1,220 @@
+package tree
+
+import (
+	"context"
+	"runtime"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+
+	proto "github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coppice-go/coppice/tree/internal/machine"
+)
+
+// mailbox is that of a supervisor, and of an actor whose props name none. It does
+// what protoactor's own does, and besides:
+//
+//   - What a supervisor's machine is told comes in as plain values, and the
+//     supervisor takes all there is in one turn.
+//   - Nothing is handled before Started, whoever sends to an address that is known
+//     a moment before its actor is complete.
+type mailbox struct {
+	labels  context.Context // of pprof, for its turns
+	guarded bool            // a message gets an envelope anyway: here, not where there is most to do
+
+	mu        sync.Mutex
+	system    []any
+	user      fifo
+	inputs    []machine.Input
+	ready     bool // Started is in
+	scheduled bool // a turn is running, or will be
+	closed    bool // no inputs any more
+
+	urgent atomic.Bool // there are system messages
+
+	invoker    proto.MessageInvoker
+	dispatcher proto.Dispatcher
+	turn       func()
+
+	// Of the turn.
+	batch     []any // user messages
+	at        int   // the next of them
+	suspended bool
+}
+
+var _ proto.Mailbox = (*mailbox)(nil)
+
+// keepCap bounds the room kept for later inputs.
+const keepCap = 4096
+
+// PostUserMessage queues a message, of a batch each part and, as protoactor does,
+// the batch.
+func (m *mailbox) PostUserMessage(message any) {
+	if batch, ok := proto.UnwrapEnvelopeMessage(message).(proto.MessageBatch); ok {
+		for _, part := range batch.GetMessages() {
+			m.PostUserMessage(part)
+		}
+	}
+	if m.guarded {
+		if _, ok := message.(proto.NotInfluenceReceiveTimeout); !ok {
+			message = proto.WrapEnvelope(message)
+		}
+	}
+	m.mu.Lock()
+	m.user.push(message)
+	m.unlockAndRun()
+}
+
+// PostSystemMessage queues a message that overtakes all others.
+func (m *mailbox) PostSystemMessage(message any) {
+	m.mu.Lock()
+	if _, ok := message.(*proto.Started); ok && !m.ready {
+		m.ready = true
+		m.system = append([]any{message}, m.system...)
+	} else {
+		m.system = append(m.system, message)
+	}
+	m.urgent.Store(true)
+	m.unlockAndRun()
+}
+
+// post queues an input of the supervisor.
+func (m *mailbox) post(in machine.Input) {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return
+	}
+	m.inputs = append(m.inputs, in)
+	m.unlockAndRun()
+}
+
+// take moves the inputs that wait to the end of list.
+func (m *mailbox) take(list []machine.Input) []machine.Input {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list = append(list, m.inputs...)
+	clear(m.inputs)
+	if m.inputs = m.inputs[:0]; cap(m.inputs) > keepCap {
+		m.inputs = nil
+	}
+	return list
+}
+
+// close drops inputs from now on.
+func (m *mailbox) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.inputs, m.closed = nil, true
+}
+
+func (m *mailbox) unlockAndRun() {
+	idle := m.ready && !m.scheduled
+	if idle {
+		m.scheduled = true
+	}
+	m.mu.Unlock()
+	if idle {
+		m.dispatcher.Schedule(m.turn)
+	}
+}
+
+// RegisterHandlers and Start are called once, before anything is handled.
+func (m *mailbox) RegisterHandlers(invoker proto.MessageInvoker, dispatcher proto.Dispatcher) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.invoker, m.dispatcher, m.turn = invoker, dispatcher, m.run
+}
+
+func (m *mailbox) Start() {}
+
+// UserMessageCount is how many user messages wait, without those that a turn has taken.
+func (m *mailbox) UserMessageCount() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.user.len()
+}
+
+// run is a turn: it handles what there is.
+func (m *mailbox) run() {
+	pprof.SetGoroutineLabels(m.labels)
+	for m.handle() { // again after a panic
+	}
+}
+
+// handle returns false when nothing is left.
+func (m *mailbox) handle() (again bool) {
+	var message any
+	defer func() {
+		if r := recover(); r != nil {
+			m.invoker.EscalateFailure(r, message)
+			again = true
+		}
+	}()
+	for n := 1; ; n++ {
+		var system bool
+		if message, system = m.next(); message == nil {
+			return false
+		}
+		switch {
+		case !system:
+			m.invoker.InvokeUserMessage(message)
+		default:
+			m.handleSystem(message)
+		}
+		if n%m.dispatcher.Throughput() == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+func (m *mailbox) handleSystem(message any) {
+	switch message.(type) {
+	case *proto.SuspendMailbox:
+		m.suspended = true
+	case *proto.ResumeMailbox:
+		m.suspended = false
+	default:
+		m.invoker.InvokeSystemMessage(message)
+	}
+}
+
+// next returns the message whose turn it is: m itself stands for the inputs, nil
+// for the end of the turn.
+func (m *mailbox) next() (message any, system bool) {
+	if !m.urgent.Load() && !m.suspended && m.at < len(m.batch) {
+		return m.nextOfBatch(), false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.system) > 0 {
+		message = m.system[0]
+		m.system[0] = nil
+		if m.system = m.system[1:]; len(m.system) == 0 {
+			m.system = nil
+			m.urgent.Store(false)
+		}
+		return message, true
+	}
+	if !m.suspended {
+		if m.at == len(m.batch) {
+			m.batch, m.at = m.user.pop(m.batch), 0
+		}
+		switch {
+		case m.at < len(m.batch):
+			return m.nextOfBatch(), false
+		case len(m.inputs) > 0:
+			return m, false
+		}
+	}
+	m.scheduled = false
+	return nil, false
+}
+
+func (m *mailbox) nextOfBatch() any {
+	message := m.batch[m.at]
+	m.batch[m.at] = nil
+	m.at++
+	return message
+}
