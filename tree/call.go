@@ -49,7 +49,7 @@ func (t *Tree) handle(ctx context.Context, path string, request any) (any, error
 	case i == nil || i.over.Load():
 		return nil, ErrNotRunning
 	}
-	h := i.handler.Load()
+	h := i.handlerNow()
 	if h == nil {
 		return nil, ErrNoHandler
 	}
@@ -66,7 +66,7 @@ func (t *Tree) handle(ctx context.Context, path string, request any) (any, error
 			}
 			done <- r
 		}()
-		r.answer, r.err = (*h)(ctx, request)
+		r.answer, r.err = h(ctx, request)
 	}()
 	select {
 	case r := <-done:
@@ -76,11 +76,18 @@ func (t *Tree) handle(ctx context.Context, path string, request any) (any, error
 	}
 }
 
+func (i *incarnation) handlerNow() func(context.Context, any) (any, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.rare == nil {
+		return nil
+	}
+	return i.rare.handler
+}
+
 // Handle is the Cell's.
 func (i *incarnation) Handle(h func(context.Context, any) (any, error)) {
-	if h == nil {
-		i.handler.Store(nil)
-		return
-	}
-	i.handler.Store(&h)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.more().handler = h
 }

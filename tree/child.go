@@ -12,21 +12,22 @@ import (
 )
 
 // child is what the shell keeps of one child: its address, the incarnation of
-// the moment and its timer.
+// the moment and its alarm.
 type child struct {
+	*traits
 	sup     *supervisor
 	spec    *Child
 	service actor.Service
 	path    string
-	proc    atomic.Pointer[process] // nil: nobody has asked for it
+	slot    *machine.Slot
+	static  bool                    // of the spec, not added
 	alarm   *alarm                  // of the supervisor's goroutine
+	proc    atomic.Pointer[process] // nil: nobody has asked for it
 	cur     atomic.Pointer[incarnation]
+	status  atomic.Pointer[status]
 	nested  atomic.Pointer[supervisor]
 	current *supervisor // of the supervisor's goroutine: the incarnation that is one; nil: none yet
 	last    *supervisor // the last there was
-	static  bool        // of the spec, not added
-	status  atomic.Pointer[status]
-	traits
 }
 
 // status is what an incarnation has said of itself.
@@ -50,28 +51,38 @@ type traits struct {
 	killable  bool
 	props     *proto.Props // of a message-driven actor
 	spec      *Spec        // of a nested supervisor
-	init      Init         // of a nested supervisor that has no spec yet
+	maker     Init         // of a nested supervisor that has no spec yet
 }
 
-func (t *traits) supervises() bool { return t.spec != nil || t.init != nil }
+func (t *traits) supervises() bool { return t.spec != nil || t.maker != nil }
+
+// plain are the traits of most children.
+var plain = traits{kind: "goroutine"}
 
 func newChild(s *supervisor, name string, c *Child, svc actor.Service) *child {
-	k := &child{sup: s, spec: c, service: svc, path: s.path + "/" + name, traits: traitsOf(svc)}
-	if c.StartTimeout != 0 {
-		k.announces = true
-	}
+	k := new(child)
+	k.init(s, name, c, svc)
 	return k
+}
+
+func (k *child) init(s *supervisor, name string, c *Child, svc actor.Service) {
+	k.sup, k.spec, k.service, k.path = s, c, svc, s.path+"/"+name
+	k.traits = &plain
+	if t := traitsOf(svc); t.kind != plain.kind || t.announces || t.killable || c.StartTimeout != 0 {
+		t.announces = t.announces || c.StartTimeout != 0
+		k.traits = &t
+	}
 }
 
 // traitsOf asks user code, which may panic; what it did not tell is the default.
 func traitsOf(svc actor.Service) (t traits) {
-	t.kind = "goroutine"
+	t = plain
 	defer func() { _ = recover() }()
 	if spec := asSpec(svc); spec != nil {
 		return traits{kind: "supervisor", announces: true, killable: true, spec: spec}
 	}
 	if f, ok := svc.(Init); ok {
-		return traits{kind: "supervisor", announces: true, killable: true, init: f}
+		return traits{kind: "supervisor", announces: true, killable: true, maker: f}
 	}
 	if a, ok := svc.(*actor.Actor); ok {
 		return traits{kind: a.Kind(), announces: true, props: a.Props()}
@@ -106,21 +117,24 @@ func (k *child) machineChild() machine.Child {
 // at once.
 func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 	k := s.childOf(slot)
+	if k.slot == nil {
+		k.slot = slot
+	}
 	var err error
 	switch {
 	case s.tree.stuck.holds(k.path):
 		err = ErrStuck
 	case k.traits.spec != nil:
 		err = s.startNested(c, k, slot, gen, k.traits.spec)
-	case k.init != nil:
+	case k.maker != nil:
 		k.nested.Store(nil)
 		k.current = nil
-		i := newIncarnation(k, slot, gen)
+		i := newIncarnation(k, gen)
 		k.cur.Store(i)
-		go i.run(s.ack)
+		go i.run()
 		<-s.ack
 	default:
-		i := newIncarnation(k, slot, gen)
+		i := newIncarnation(k, gen)
 		if k.props != nil {
 			if _, err = k.register(); err == nil {
 				k.cur.Store(i)
@@ -129,7 +143,7 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 			break
 		}
 		k.cur.Store(i)
-		go i.run(s.ack)
+		go i.run()
 		<-s.ack
 		if !k.announces {
 			s.feed(machine.Input{Kind: machine.Ready, Slot: slot, Gen: gen})
@@ -161,13 +175,13 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
 	opts := []proto.PropsOption(nil)
 	ours := unset(i.child.props, "mailboxProducer")
 	if ours {
-		opts = append(opts, proto.WithMailbox(func() proto.Mailbox { return &mailbox{labels: i.ctx, guarded: true} }))
+		opts = append(opts, proto.WithMailbox(func() proto.Mailbox { return &mailbox{labels: i, guarded: true} }))
 	}
 	if unset(i.child.props, "dispatcher") {
 		opts = append(opts, proto.WithDispatcher(&s.tree.workers))
 	}
 	props := guard.Props(i.child.props, &guard.Hooks{
-		Context:  i.ctx,
+		Context:  i,
 		Labelled: ours,
 		Ready:    i.Ready,
 		Exit:     i.exit,
@@ -264,7 +278,7 @@ func (k *child) kill() {
 	}
 	i := k.cur.Load()
 	i.kill()
-	if k.init != nil {
+	if k.maker != nil {
 		k.sup.abandonInit(i)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/pprof"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,62 +15,69 @@ import (
 	"github.com/coppice-go/coppice/tree/internal/machine"
 )
 
-// Keys of the pprof labels that a child's goroutines run under.
-const (
-	LabelPath        = "tree.path"
-	LabelIncarnation = "tree.incarnation"
-)
-
 // incarnation is one run of a child that is not a supervisor. It is the child's
-// context, and the Cell found in it.
+// context, and the Cell found in it. There is one for each child that runs, so what
+// few of them need is apart.
 type incarnation struct {
 	context.Context // cancelled when asked to stop, and at the end
 	cancel          context.CancelCauseFunc
-	ctx             context.Context // with labels: what user code gets
+	labels          any // of pprof
 	child           *child
-	slot            *machine.Slot
 	gen             int
 
 	asked     atomic.Bool
 	saidReady atomic.Bool
 	over      atomic.Bool
-	beat      atomic.Int64 // nanoseconds since begun
-	begun     time.Time
-	handler   atomic.Pointer[func(context.Context, any) (any, error)]
+	gaveUp    atomic.Bool // of an Init
+	disowned  bool        // of an actor; of the supervisor's goroutine
+	class     actor.Class // once over
+	pid       atomic.Pointer[proto.PID]
 
-	mu     sync.Mutex
-	killed chan struct{} // made when asked for
-	force  bool
-	dog    *time.Timer
-	err    error // of an actor: why it ends
-	how    actor.End
+	mu   sync.Mutex
+	err  error // of an actor: why it ends; once over: of its end
+	rare *rare // see more
+}
 
-	made   *Spec       // of an Init
-	gaveUp atomic.Bool // likewise
-
-	pid      atomic.Pointer[proto.PID] // of an actor
-	disowned bool                      // of the supervisor's goroutine
+// rare is guarded by the incarnation's mu.
+type rare struct {
+	killed  chan struct{} // made when asked for
+	force   bool
+	beat    time.Time
+	dog     *time.Timer
+	handler func(context.Context, any) (any, error)
+	made    *Spec // of an Init
 }
 
 var _ inside.Cell = (*incarnation)(nil)
 
-func newIncarnation(k *child, slot *machine.Slot, gen int) *incarnation {
-	i := &incarnation{child: k, slot: slot, gen: gen, begun: time.Now()}
+func newIncarnation(k *child, gen int) *incarnation {
+	i := &incarnation{child: k, gen: gen}
 	i.Context, i.cancel = context.WithCancelCause(k.sup.tree.values)
-	i.ctx = pprof.WithLabels(i, pprof.Labels(LabelPath, k.path, LabelIncarnation, strconv.Itoa(gen)))
+	i.labels = labels(k.sup.tree.values, k.path, gen)
 	return i
 }
 
-// Value finds the Cell, and all else where the tree was started.
+// more returns what few need. The lock is held.
+func (i *incarnation) more() *rare {
+	if i.rare == nil {
+		i.rare = new(rare)
+	}
+	return i.rare
+}
+
+// Value finds the Cell, pprof's labels, and all else where the tree was started.
 func (i *incarnation) Value(key any) any {
-	if key == inside.Key {
+	switch key {
+	case inside.Key:
 		return inside.Cell(i)
+	case labelKey:
+		return i.labels
 	}
 	return i.Context.Value(key)
 }
 
 // run is the child's goroutine.
-func (i *incarnation) run(ack chan<- struct{}) {
+func (i *incarnation) run() {
 	returned := false
 	var err error
 	defer func() {
@@ -84,12 +90,12 @@ func (i *incarnation) run(ack chan<- struct{}) {
 		}
 		i.end(err)
 	}()
-	pprof.SetGoroutineLabels(i.ctx)
-	ack <- struct{}{}
-	if i.child.init != nil {
+	pprof.SetGoroutineLabels(i)
+	i.child.sup.ack <- struct{}{}
+	if i.child.maker != nil {
 		err = i.serveInit()
 	} else {
-		err = i.child.service.Serve(i.ctx)
+		err = i.child.service.Serve(i)
 	}
 	returned = true
 }
@@ -102,20 +108,26 @@ func (i *incarnation) end(err error) {
 		i.mu.Unlock()
 		return
 	}
-	i.how = end
-	if i.dog != nil {
-		i.dog.Stop()
+	i.class, i.err = end.Class, end.Err
+	var made *Spec
+	if r := i.rare; r != nil {
+		made = r.made
+		if r.dog != nil {
+			r.dog.Stop()
+		}
 	}
 	i.mu.Unlock()
-	i.cancel(&actor.StopCause{Reason: actor.ErrEnded, Path: i.Path()})
+	if !i.asked.Load() {
+		i.cancel(&actor.StopCause{Reason: actor.ErrEnded, Path: i.Path()})
+	}
 	s := i.child.sup
 	s.tree.stuck.remove(i, i.tellLate)
 	switch {
 	case i.gaveUp.Load():
-	case i.made != nil:
-		s.box.PostUserMessage(&initialised{i, i.made})
+	case made != nil:
+		s.box.PostUserMessage(&initialised{i, made})
 	default:
-		s.post(machine.Input{Kind: machine.Exited, Slot: i.slot, Gen: i.gen, End: end})
+		s.post(machine.Input{Kind: machine.Exited, Slot: i.child.slot, Gen: i.gen, End: end})
 	}
 }
 
@@ -123,10 +135,10 @@ func (i *incarnation) end(err error) {
 // supervisor may have ended long ago.
 func (i *incarnation) tellLate() {
 	i.mu.Lock()
-	end := i.how
+	class, err := i.class, i.err
 	i.mu.Unlock()
 	i.child.sup.tree.bus.publish(Event{
-		Kind: LateEnd, Path: i.Path(), Incarnation: i.gen, Class: end.Class, Err: end.Err, Restart: i.child.spec.Restart,
+		Kind: LateEnd, Path: i.Path(), Incarnation: i.gen, Class: class, Err: err, Restart: i.child.spec.Restart,
 	})
 }
 
@@ -154,10 +166,10 @@ func (i *incarnation) ask(cause error) {
 func (i *incarnation) kill() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !i.force {
-		i.force = true
-		if i.killed != nil {
-			close(i.killed)
+	if r := i.more(); !r.force {
+		r.force = true
+		if r.killed != nil {
+			close(r.killed)
 		}
 	}
 }
@@ -168,23 +180,24 @@ func (i *incarnation) Incarnation() int { return i.gen }
 func (i *incarnation) Tree() any        { return i.child.sup.tree }
 
 func (i *incarnation) Ready() {
-	if i.child.init != nil || i.over.Load() || i.saidReady.Swap(true) || !i.child.announces {
+	if i.child.maker != nil || i.over.Load() || i.saidReady.Swap(true) || !i.child.announces {
 		return
 	}
-	i.child.sup.post(machine.Input{Kind: machine.Ready, Slot: i.slot, Gen: i.gen})
+	i.child.sup.post(machine.Input{Kind: machine.Ready, Slot: i.child.slot, Gen: i.gen})
 	i.watch()
 }
 
 func (i *incarnation) Killed() <-chan struct{} {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.killed == nil {
-		i.killed = make(chan struct{})
-		if i.force {
-			close(i.killed)
+	r := i.more()
+	if r.killed == nil {
+		r.killed = make(chan struct{})
+		if r.force {
+			close(r.killed)
 		}
 	}
-	return i.killed
+	return r.killed
 }
 
 func (i *incarnation) SetStatus(s any) {
@@ -193,11 +206,17 @@ func (i *incarnation) SetStatus(s any) {
 	}
 }
 
-func (i *incarnation) Beat() { i.beat.Store(int64(time.Since(i.begun))) }
+func (i *incarnation) Beat() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.rare != nil {
+		i.rare.beat = time.Now()
+	}
+}
 
 func (i *incarnation) Extend(d time.Duration) {
 	if d > 0 && !i.over.Load() {
-		i.child.sup.post(machine.Input{Kind: machine.Extend, Slot: i.slot, Gen: i.gen, Delay: d})
+		i.child.sup.post(machine.Input{Kind: machine.Extend, Slot: i.child.slot, Gen: i.gen, Delay: d})
 	}
 }
 
@@ -207,29 +226,29 @@ func (i *incarnation) watch() {
 	if every <= 0 {
 		return
 	}
-	i.Beat()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !i.over.Load() {
-		i.dog = time.AfterFunc(every, i.checkBeat)
+		i.more().beat = time.Now()
+		i.rare.dog = time.AfterFunc(every, i.checkBeat)
 	}
 }
 
 func (i *incarnation) checkBeat() {
-	every := i.child.spec.Heartbeat
-	silent := time.Since(i.begun) - time.Duration(i.beat.Load())
 	if i.over.Load() || i.asked.Load() {
 		return
 	}
-	if silent >= every {
-		err := fmt.Errorf("%w: none for %v", actor.ErrNoHeartbeat, silent.Round(time.Millisecond))
-		i.child.sup.post(machine.Input{Kind: machine.Unhealthy, Slot: i.slot, Gen: i.gen, End: actor.End{Err: err}})
-		return
-	}
+	every := i.child.spec.Heartbeat
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !i.over.Load() {
-		i.dog.Reset(every - silent)
+	silent := time.Since(i.rare.beat)
+	switch {
+	case i.over.Load():
+	case silent < every:
+		i.rare.dog.Reset(every - silent)
+	default:
+		err := fmt.Errorf("%w: none for %v", actor.ErrNoHeartbeat, silent.Round(time.Millisecond))
+		i.child.sup.post(machine.Input{Kind: machine.Unhealthy, Slot: i.child.slot, Gen: i.gen, End: actor.End{Err: err}})
 	}
 }
 

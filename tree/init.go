@@ -40,15 +40,17 @@ type initialised struct {
 // serveInit is the Serve of an incarnation that is to become a supervisor. The
 // incarnation itself ends here.
 func (i *incarnation) serveInit() error {
-	spec, err := i.child.init(i.ctx)
+	spec, err := i.child.maker(i)
 	if err != nil {
 		return err
 	}
-	c := Child{Name: i.slot.Name, Service: &spec}
+	c := Child{Name: i.child.slot.Name, Service: &spec}
 	if err := c.check(i.child.sup.path, NeverShutdown); err != nil {
 		return err
 	}
-	i.made = &spec
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.more().made = &spec
 	return nil
 }
 
@@ -59,13 +61,13 @@ func (s *supervisor) initialised(c proto.Context, m *initialised) {
 	}
 	end := actor.End{Class: actor.ClassShutdown}
 	if !m.asked.Load() {
-		err := s.startNested(c, m.child, m.slot, m.gen, m.spec)
+		err := s.startNested(c, m.child, m.child.slot, m.gen, m.spec)
 		if err == nil {
 			return
 		}
 		end = actor.End{Class: actor.ClassStartFailed, Err: err}
 	}
-	s.step(c, machine.Input{Kind: machine.Exited, Slot: m.slot, Gen: m.gen, End: end})
+	s.step(c, machine.Input{Kind: machine.Exited, Slot: m.child.slot, Gen: m.gen, End: end})
 }
 
 // abandonInit gives up an Init that has not returned though its supervisor is to
@@ -73,5 +75,5 @@ func (s *supervisor) initialised(c proto.Context, m *initialised) {
 func (s *supervisor) abandonInit(i *incarnation) {
 	i.gaveUp.Store(true)
 	s.tree.stuck.add(i, i.child.spec.OnStuck == StuckHold, false)
-	s.feed(machine.Input{Kind: machine.Exited, Slot: i.slot, Gen: i.gen, End: actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}})
+	s.feed(machine.Input{Kind: machine.Exited, Slot: i.child.slot, Gen: i.gen, End: actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}})
 }

@@ -134,7 +134,7 @@ func (p *process) Stop(pid *proto.PID) { p.SendSystemMessage(pid, &proto.Stop{})
 // actorName names the actor of an incarnation below the child's own address,
 // where no child of the tree can be.
 func actorName(i *incarnation) string {
-	return i.slot.Name + "/~" + strconv.Itoa(i.gen)
+	return i.child.slot.Name + "/~" + strconv.Itoa(i.gen)
 }
 
 // keeperProps spawn a process that does nothing and stops only when its parent

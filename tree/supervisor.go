@@ -75,17 +75,19 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before 
 		cfg.MaxChildren = spec.Template.MaxInstances
 	}
 	s.m = machine.New(cfg)
-	shared := make(map[machine.Child]*machine.Child)
+	s.m.Reserve(len(spec.Children))
+	kids := make([]child, len(spec.Children))
+	var shared *machine.Child
 	for i := range spec.Children {
-		c := &spec.Children[i]
-		k := newChild(s, c.name(), c, c.Service)
+		c, k := &spec.Children[i], &kids[i]
+		name := c.name()
+		k.init(s, name, c, c.Service)
 		k.static = true
-		mc := k.machineChild()
-		if shared[mc] == nil {
-			shared[mc] = &mc
+		if mc := k.machineChild(); shared == nil || *shared != mc {
+			shared = &mc
 		}
-		slot := s.m.Add(c.name(), shared[mc], k)
-		slot.Gen, k.last = before.numbers(slot.Name)
+		k.slot = s.m.Add(name, shared, k)
+		k.slot.Gen, k.last = before.numbers(name)
 	}
 	if before != nil {
 		s.instances.Store(before.instances.Load())

@@ -41,9 +41,13 @@ func New(cfg Config) *Machine {
 	return &Machine{cfg: cfg, window: strategies.NewWindow(cfg.Intensity)}
 }
 
+// Reserve makes room for n static children at once.
+func (m *Machine) Reserve(n int) { m.kids.reserve(n) }
+
 // Add declares a static child, before Begin.
 func (m *Machine) Add(name string, spec *Child, data any) *Slot {
-	s := &Slot{Name: name, Spec: spec, Data: data}
+	s := m.kids.static()
+	s.Name, s.Spec, s.Data = name, spec, data
 	m.kids.add(s)
 	return s
 }

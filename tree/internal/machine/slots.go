@@ -5,6 +5,23 @@ package machine
 type slots struct {
 	list   []*Slot
 	byName map[string]*Slot
+	room   []Slot // for static children: one object for all
+}
+
+func (l *slots) reserve(n int) {
+	if n > 0 {
+		l.list, l.byName, l.room = make([]*Slot, 0, n), make(map[string]*Slot, n), make([]Slot, n)
+	}
+}
+
+// static returns an empty slot.
+func (l *slots) static() *Slot {
+	if len(l.room) == 0 {
+		return new(Slot)
+	}
+	s := &l.room[0]
+	l.room = l.room[1:]
+	return s
 }
 
 func (l *slots) add(s *Slot) {
