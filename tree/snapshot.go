@@ -3,6 +3,7 @@ package tree
 import (
 	"context"
 	"encoding/json"
+	"runtime"
 	"time"
 
 	"github.com/coppice-go/coppice/actor"
@@ -122,8 +123,10 @@ func (n *Node) Find(path string) *Node {
 
 // Snapshot shows the whole tree. It waits for no supervisor, whatever each of
 // them is doing. Every supervisor is seen at one moment, the tree as a whole from
-// the root down at moments that may differ. After the end of the tree it shows
-// the last state. The error is the cause of ctx if that has ended.
+// the root down at moments that may differ. A supervisor of more than 256 children
+// is looked at in pieces of that many, so as not to hold it up. After the end of the
+// tree Snapshot shows the last state. The error is the cause of ctx if that has
+// ended.
 func (t *Tree) Snapshot(ctx context.Context) (Node, error) {
 	if ctx.Err() != nil {
 		return Node{}, &RequestError{"snapshot", t.root.path, context.Cause(ctx)}
@@ -147,7 +150,8 @@ func (t *Tree) Find(ctx context.Context, path string) (Node, error) {
 		return Node{}, &RequestError{"find", path, err}
 	}
 	k.sup.mu.Lock()
-	n := k.node(slot, time.Now())
+	var n Node
+	k.look(&n, slot, time.Now())
 	k.sup.mu.Unlock()
 	k.below(&n)
 	return n, nil
@@ -199,6 +203,10 @@ func (t *Tree) rootState() State {
 	}
 }
 
+// snapshotPiece is how many children are looked at together. The supervisor waits
+// no longer than that takes.
+const snapshotPiece = 256
+
 // snapshot fills in what is the supervisor's of its node.
 func (s *supervisor) snapshot(n *Node) {
 	now := time.Now()
@@ -206,14 +214,7 @@ func (s *supervisor) snapshot(n *Node) {
 	n.Strategy = s.spec.Strategy
 	n.Used, n.Intensity = s.m.Used(now)
 	n.Busy = s.m.Busy()
-	n.Children = make([]Node, 0, s.m.Len())
-	kids := make([]*child, 0, s.m.Len())
-	s.m.Slots(func(slot *machine.Slot) bool {
-		k := s.childOf(slot)
-		n.Children = append(n.Children, k.node(slot, now))
-		kids = append(kids, k)
-		return true
-	})
+	slots, count := s.m.List(), s.m.Len()
 	s.mu.Unlock()
 	if s.parent == nil {
 		if at := s.tree.upAt.Load(); at != 0 {
@@ -221,17 +222,37 @@ func (s *supervisor) snapshot(n *Node) {
 		}
 		n.Uptime = uptime(n.LastStart, n.State, now)
 	}
-	for i, k := range kids {
-		k.below(&n.Children[i])
+	n.Children = make([]Node, 0, count)
+	var supervisors []*child
+	for lo := 0; lo < len(slots); lo += snapshotPiece {
+		s.mu.Lock()
+		for _, slot := range slots[lo:min(lo+snapshotPiece, len(slots))] {
+			if slot == nil {
+				continue
+			}
+			k := s.childOf(slot)
+			n.Children = n.Children[:len(n.Children)+1]
+			k.look(&n.Children[len(n.Children)-1], slot, now)
+			if k.supervises() {
+				supervisors = append(supervisors, k)
+			}
+		}
+		s.mu.Unlock()
+		runtime.Gosched() // to who has waited for the lock
+	}
+	for i, next := 0, supervisors; len(next) > 0; i++ {
+		if n.Children[i].Path == next[0].path {
+			next[0].below(&n.Children[i])
+			next = next[1:]
+		}
 	}
 }
 
-// node shows the child itself. The supervisor's lock is held.
-func (k *child) node(slot *machine.Slot, now time.Time) Node {
-	n := Node{
-		Name: slot.Name, Path: k.path, Kind: k.kind, State: State(slot.State), Incarnation: slot.Gen,
-		Restarts: slot.Restarts, LastStart: slot.Started, Stuck: slot.Stuck,
-	}
+// look fills in the child itself. The supervisor's lock is held.
+func (k *child) look(n *Node, slot *machine.Slot, now time.Time) {
+	n.Name, n.Path, n.Kind, n.State = slot.Name, k.path, k.kind, State(slot.State)
+	n.Incarnation, n.Restarts, n.Stuck = slot.Gen, slot.Restarts, slot.Stuck
+	n.LastStart = slot.Started
 	n.Uptime = uptime(n.LastStart, n.State, now)
 	if slot.HasEnded {
 		n.LastError = slot.Last.Err
@@ -242,7 +263,6 @@ func (k *child) node(slot *machine.Slot, now time.Time) Node {
 			n.PID = st.PID
 		}
 	}
-	return n
 }
 
 // below fills in the children of a child that is a running supervisor.

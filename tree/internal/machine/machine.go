@@ -230,6 +230,10 @@ func (m *Machine) Slots(f func(*Slot) bool) {
 	}
 }
 
+// List returns the children in start order, with holes where some were removed. It
+// costs nothing: more holes may come, but nothing else changes in it.
+func (m *Machine) List() []*Slot { return m.kids.list }
+
 // Len is the number of children, running or not.
 func (m *Machine) Len() int { return len(m.kids.byName) }
 

@@ -39,18 +39,18 @@ func (l *slots) remove(s *Slot) {
 	s.removed = true
 }
 
-// compact closes the holes once they are the greater part.
+// compact closes the holes once they are the greater part. Who reads the old list
+// may go on.
 func (l *slots) compact() {
 	if len(l.list) < 16 || len(l.byName)*2 > len(l.list) {
 		return
 	}
-	kept := l.list[:0]
+	kept := make([]*Slot, 0, len(l.byName))
 	for _, s := range l.list {
 		if s != nil {
 			s.pos = len(kept)
 			kept = append(kept, s)
 		}
 	}
-	clear(l.list[len(kept):])
 	l.list = kept
 }
