@@ -12,6 +12,7 @@ import (
 
 	"github.com/coppice-go/coppice/actor"
 	"github.com/coppice-go/coppice/internal/inside"
+	"github.com/coppice-go/coppice/strategies"
 	"github.com/coppice-go/coppice/tree/internal/machine"
 )
 
@@ -24,6 +25,7 @@ type incarnation struct {
 	labels          any // of pprof
 	child           *child
 	gen             int
+	begun           time.Duration // since the tree's own beginning
 
 	asked     atomic.Bool
 	saidReady atomic.Bool
@@ -51,7 +53,7 @@ type rare struct {
 var _ inside.Cell = (*incarnation)(nil)
 
 func newIncarnation(k *child, gen int) *incarnation {
-	i := &incarnation{child: k, gen: gen}
+	i := &incarnation{child: k, gen: gen, begun: k.sup.now.Sub(k.sup.tree.born)}
 	i.Context, i.cancel = context.WithCancelCause(k.sup.tree.values)
 	i.labels = labels(k.sup.tree.values, k.path, gen)
 	return i
@@ -127,8 +129,19 @@ func (i *incarnation) end(err error) {
 	case made != nil:
 		s.box.PostUserMessage(&initialised{i, made})
 	default:
-		s.post(machine.Input{Kind: machine.Exited, Slot: i.child.slot, Gen: i.gen, End: end})
+		s.post(machine.Input{Kind: machine.Exited, Slot: i.child.slot, Gen: i.gen, End: end, Ahead: i.goesAhead()})
 	}
+}
+
+// longRun is how long a child must have run to be no part of a storm.
+const longRun = time.Millisecond
+
+// goesAhead tells whether the end of the incarnation is to be served before others:
+// siblings that crash all the time do not hold up the restart of one that has not.
+// Where siblings are restarted together the order is kept.
+func (i *incarnation) goesAhead() bool {
+	s := i.child.sup
+	return s.spec.Strategy == strategies.OneForOne && !i.asked.Load() && time.Since(s.tree.born)-i.begun >= longRun
 }
 
 // tellLate tells the end of an incarnation that was told to be stuck. Its

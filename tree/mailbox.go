@@ -16,7 +16,7 @@ import (
 // what protoactor's own does, and besides:
 //
 //   - What a supervisor's machine is told comes in as plain values, and the
-//     supervisor takes all there is in one turn.
+//     supervisor takes all there is in one turn. Some of it may go ahead.
 //   - Nothing is handled before Started, whoever sends to an address that is known
 //     a moment before its actor is complete.
 type mailbox struct {
@@ -27,11 +27,13 @@ type mailbox struct {
 	system    []any
 	user      fifo
 	inputs    []machine.Input
-	ready     bool // Started is in
-	scheduled bool // a turn is running, or will be
-	closed    bool // no inputs any more
+	ahead     []machine.Input // to be done before those
+	ready     bool            // Started is in
+	scheduled bool            // a turn is running, or will be
+	closed    bool            // no inputs any more
 
 	urgent atomic.Bool // there are system messages
+	hasty  atomic.Bool // there are inputs ahead
 
 	invoker    proto.MessageInvoker
 	dispatcher proto.Dispatcher
@@ -82,12 +84,36 @@ func (m *mailbox) PostSystemMessage(message any) {
 // post queues an input of the supervisor.
 func (m *mailbox) post(in machine.Input) {
 	m.mu.Lock()
-	if m.closed {
+	switch {
+	case m.closed:
 		m.mu.Unlock()
 		return
+	case in.Ahead:
+		m.ahead = append(m.ahead, in)
+		m.hasty.Store(true)
+	default:
+		m.inputs = append(m.inputs, in)
 	}
-	m.inputs = append(m.inputs, in)
 	m.unlockAndRun()
+}
+
+// takeAhead returns the next of the inputs ahead.
+func (m *mailbox) takeAhead() (in machine.Input, ok bool) {
+	if !m.hasty.Load() {
+		return in, false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.ahead) == 0 {
+		return in, false
+	}
+	in = m.ahead[0]
+	m.ahead[0] = machine.Input{}
+	if m.ahead = m.ahead[1:]; len(m.ahead) == 0 {
+		m.ahead = nil
+		m.hasty.Store(false)
+	}
+	return in, true
 }
 
 // take moves the inputs that wait to the end of list.
@@ -106,7 +132,7 @@ func (m *mailbox) take(list []machine.Input) []machine.Input {
 func (m *mailbox) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.inputs, m.closed = nil, true
+	m.inputs, m.ahead, m.closed = nil, nil, true
 }
 
 func (m *mailbox) unlockAndRun() {
@@ -204,7 +230,7 @@ func (m *mailbox) next() (message any, system bool) {
 		switch {
 		case m.at < len(m.batch):
 			return m.nextOfBatch(), false
-		case len(m.inputs) > 0:
+		case len(m.inputs) > 0 || len(m.ahead) > 0:
 			return m, false
 		}
 	}

@@ -40,8 +40,8 @@ type supervisor struct {
 	m  *machine.Machine
 
 	// Of the actor's own goroutine.
-	inputs     []machine.Input // those from next on are to be done
-	next       int
+	inputs     inputs
+	now        time.Time // of the last step
 	ack        chan struct{}
 	byPID      map[*proto.PID]*incarnation // message-driven children
 	nested     map[*proto.PID]*supervisor
@@ -142,7 +142,6 @@ func (s *supervisor) Receive(c proto.Context) {
 	defer s.survive()
 	switch msg := c.Message().(type) {
 	case *mailbox:
-		s.takeNews()
 		s.run(c)
 	case *initialised:
 		s.initialised(c, msg)
@@ -198,7 +197,7 @@ func (s *supervisor) HandleFailure(_ *proto.ActorSystem, sv proto.Supervisor, wh
 	}
 }
 
-// step does an input when it has done what is there already.
+// step does an input when its turn comes.
 func (s *supervisor) step(c proto.Context, in machine.Input) {
 	s.feed(in)
 	s.run(c)
@@ -206,24 +205,14 @@ func (s *supervisor) step(c proto.Context, in machine.Input) {
 
 // run does what is there, and what that feeds.
 func (s *supervisor) run(c proto.Context) {
-	for n := 0; s.next < len(s.inputs); n++ {
-		if n == maxSteps {
-			s.box.PostUserMessage(&s.box) // go on later
+	for range maxSteps {
+		in, ok := s.inputs.next(&s.box)
+		if !ok {
 			return
 		}
-		in := s.inputs[s.next]
-		s.inputs[s.next] = machine.Input{}
-		s.next++
 		s.do(c, in)
 	}
-}
-
-// takeNews puts what has come in behind what is there. So an incarnation that is
-// started in a step is known to be ready before its end can be known.
-func (s *supervisor) takeNews() {
-	n := copy(s.inputs, s.inputs[s.next:])
-	clear(s.inputs[n:])
-	s.inputs, s.next = s.box.take(s.inputs[:n]), 0
+	s.box.PostUserMessage(&s.box) // go on later
 }
 
 func (s *supervisor) do(c proto.Context, in machine.Input) {
@@ -231,16 +220,26 @@ func (s *supervisor) do(c proto.Context, in machine.Input) {
 		s.ring()
 		return
 	}
+	if in.Kind == machine.Exited && in.Slot.State == machine.Starting && in.Slot.Gen == in.Gen && s.childOf(in.Slot).wasReady(&in) {
+		s.do(c, machine.Input{Kind: machine.Ready, Slot: in.Slot, Gen: in.Gen}) // it was overtaken
+	}
+	s.now = time.Now()
 	s.mu.Lock()
 	s.m.Want = s.tree.bus.want()
-	effects := s.m.Step(time.Now(), in)
+	effects := s.m.Step(s.now, in)
 	s.mu.Unlock()
 	for i := range effects {
 		s.apply(c, &effects[i])
 	}
 }
 
-func (s *supervisor) feed(in machine.Input) { s.inputs = append(s.inputs, in) }
+// wasReady tells whether the incarnation whose end in is had been ready.
+func (k *child) wasReady(in *machine.Input) bool {
+	i := k.cur.Load()
+	return in.End.Class != actor.ClassStartFailed && i != nil && i.gen == in.Gen && (!k.announces || i.saidReady.Load())
+}
+
+func (s *supervisor) feed(in machine.Input) { s.inputs.feed(in) }
 
 func (s *supervisor) apply(c proto.Context, e *machine.Effect) {
 	switch e.Kind {

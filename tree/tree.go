@@ -62,6 +62,7 @@ type Tree struct {
 	sender  *proto.RootContext // without middleware
 	values  context.Context    // of the caller's context
 	seed    uint64
+	born    time.Time
 	bus     bus
 	workers workers
 	stuck   stuckList
@@ -179,7 +180,7 @@ func (r Runner) newTree(ctx context.Context) *Tree {
 		r.System = newSystem(r.Logger)
 	}
 	return &Tree{
-		runner: r, log: r.Logger, system: r.System, values: context.WithoutCancel(ctx), seed: rand.Uint64(),
+		runner: r, log: r.Logger, system: r.System, values: context.WithoutCancel(ctx), seed: rand.Uint64(), born: time.Now(),
 		sender: proto.NewRootContext(r.System, nil), up: make(chan struct{}), ended: make(chan struct{}),
 	}
 }

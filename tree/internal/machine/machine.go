@@ -21,6 +21,7 @@ type Machine struct {
 	cfg     Config
 	kids    slots
 	window  strategies.Window
+	ahead   queue // of ends alone
 	queue   queue
 	op      op
 	lost    []lost // given up while alive
@@ -67,7 +68,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	case Ready:
 		m.ready(in.Slot, in.Gen)
 	case Exited:
-		m.exited(in.Slot, in.Gen, in.End)
+		m.exited(in.Slot, in.Gen, in.End, in.Ahead)
 	case Unhealthy:
 		if in.Slot.State == Running && in.Slot.Gen == in.Gen {
 			m.queue.push(item{kind: itemUnhealthy, slot: in.Slot, gen: in.Gen, err: in.End.Err})
@@ -98,7 +99,10 @@ func (m *Machine) run() {
 		if m.op.kind != opNone || m.phase != up {
 			return
 		}
-		it, ok := m.queue.pop()
+		it, ok := m.ahead.pop()
+		if !ok {
+			it, ok = m.queue.pop()
+		}
 		if !ok {
 			m.kids.compact()
 			return
@@ -129,7 +133,7 @@ func (m *Machine) handle(it item) {
 }
 
 // exited is the end of an incarnation, asked for or not, on time or not.
-func (m *Machine) exited(s *Slot, gen int, end actor.End) {
+func (m *Machine) exited(s *Slot, gen int, end actor.End, ahead bool) {
 	if gen != s.Gen || !s.Active() {
 		m.lateEnd(s, gen)
 		return
@@ -142,7 +146,11 @@ func (m *Machine) exited(s *Slot, gen int, end actor.End) {
 	case Running:
 		m.setState(s, Ended)
 		m.noteEnd(s, end)
-		m.queue.push(item{kind: itemExit, slot: s, gen: gen})
+		q := &m.queue
+		if ahead {
+			q = &m.ahead
+		}
+		q.push(item{kind: itemExit, slot: s, gen: gen})
 	}
 }
 

@@ -34,6 +34,7 @@ func (m *Machine) beginEnd(out Outcome) (cur *Slot) {
 			m.answer(it.req, ErrStopped)
 		}
 	}
+	m.ahead = queue{}
 	return last.cur
 }
 

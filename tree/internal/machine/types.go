@@ -117,7 +117,7 @@ type InputKind uint8
 const (
 	Begin      InputKind = iota // start the children
 	Ready                       // Slot, Gen: has started
-	Exited                      // Slot, Gen, End
+	Exited                      // Slot, Gen, End, Ahead
 	Unhealthy                   // Slot, Gen, End.Err: must be stopped and counts as failed
 	Extend                      // Slot, Gen, Delay: needs that much longer to start or to stop
 	TimerFired                  // Slot (nil: the common one), Token
@@ -136,6 +136,7 @@ type Input struct {
 	Token   uint64
 	Delay   time.Duration
 	Request *Request
+	Ahead   bool // served before what waits already
 }
 
 // RequestOp is what is asked for.
