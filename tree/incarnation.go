@@ -55,7 +55,7 @@ var _ inside.Cell = (*incarnation)(nil)
 func newIncarnation(k *child, gen int) *incarnation {
 	i := &incarnation{child: k, gen: gen, begun: k.sup.now.Sub(k.sup.tree.born)}
 	i.Context, i.cancel = context.WithCancelCause(k.sup.tree.values)
-	i.labels = labels(k.sup.tree.values, k.path, gen)
+	i.labels = labels(k.sup.tree.labels, k.path, gen)
 	return i
 }
 

@@ -36,3 +36,12 @@ func labels(ctx context.Context, path string, gen int) any {
 	set := pprof.Labels(LabelIncarnation, strconv.Itoa(gen), LabelPath, path) // in this order they need no sorting
 	return pprof.WithLabels(ctx, set).Value(labelKey)
 }
+
+// labelled is ctx, or an empty context if there are no labels in it, which is known
+// sooner.
+func labelled(ctx context.Context) context.Context {
+	if ctx.Value(labelKey) == nil {
+		return context.Background()
+	}
+	return ctx
+}

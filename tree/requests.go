@@ -76,12 +76,20 @@ func (t *Tree) StartInstance(ctx context.Context, sup string, arg any) (path str
 	}
 	name := "#" + strconv.FormatInt(s.instances.Add(1), 10)
 	k := newChild(s, name, &s.spec.Template.Child, svc)
-	mc := k.machineChild()
-	a, err := t.call(ctx, s, sup, &machine.Request{Op: op, Name: name, Child: &mc, Data: k})
+	a, err := t.call(ctx, s, sup, &machine.Request{Op: op, Name: name, Child: s.instance(k.machineChild()), Data: k})
 	if err != nil || a.Gen == 0 {
 		return "", err
 	}
 	return sup + "/" + name, nil
+}
+
+// instance returns what the machine is told of an instance: most are alike.
+func (s *supervisor) instance(c machine.Child) *machine.Child {
+	if last := s.lastInstance.Load(); last != nil && *last == c {
+		return last
+	}
+	s.lastInstance.Store(&c)
+	return &c
 }
 
 // service makes what an instance runs. New is user code and may panic.

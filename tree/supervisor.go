@@ -53,8 +53,9 @@ type supervisor struct {
 	broken     bool
 	outcome    *machine.Outcome
 
-	instances atomic.Int64             // names given to instances
-	retired   map[string]*machine.Slot // static children that are gone
+	instances    atomic.Int64 // names given to instances
+	lastInstance atomic.Pointer[machine.Child]
+	retired      map[string]*machine.Slot // static children that are gone
 
 	done chan struct{} // closed when the machine has ended
 }
@@ -63,7 +64,7 @@ type supervisor struct {
 // before it, so that a path and an incarnation name one run of a child for good.
 func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before *supervisor) *supervisor {
 	s := &supervisor{tree: t, parent: parent, path: path, spec: spec, done: make(chan struct{}), ack: make(chan struct{})}
-	s.box.labels = pprof.WithLabels(t.values, pprof.Labels(LabelPath, path))
+	s.box.labels = pprof.WithLabels(t.labels, pprof.Labels(LabelPath, path))
 	cfg := machine.Config{
 		Strategy:     spec.Strategy,
 		Intensity:    spec.Intensity,

@@ -61,6 +61,7 @@ type Tree struct {
 	system  *proto.ActorSystem
 	sender  *proto.RootContext // without middleware
 	values  context.Context    // of the caller's context
+	labels  context.Context    // the same, for the labels of pprof
 	seed    uint64
 	born    time.Time
 	bus     bus
@@ -179,8 +180,9 @@ func (r Runner) newTree(ctx context.Context) *Tree {
 	if r.System == nil {
 		r.System = newSystem(r.Logger)
 	}
+	ctx = context.WithoutCancel(ctx)
 	return &Tree{
-		runner: r, log: r.Logger, system: r.System, values: context.WithoutCancel(ctx), seed: rand.Uint64(), born: time.Now(),
+		runner: r, log: r.Logger, system: r.System, values: ctx, labels: labelled(ctx), seed: rand.Uint64(), born: time.Now(),
 		sender: proto.NewRootContext(r.System, nil), up: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
