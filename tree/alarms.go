@@ -15,6 +15,7 @@ type alarms struct {
 	heap  alarmHeap
 	seq   uint64
 	free  *alarm      // the last one that is not needed any more
+	ring  func()      // called, on a goroutine of its own, when an alarm should be due
 	timer *time.Timer // nil: never set
 	rings time.Time   // when the timer does; zero: it does not
 }
@@ -28,9 +29,8 @@ type alarm struct {
 	pos   int // in the heap; -1: not there
 }
 
-// set returns an alarm that holds until it is due or cancelled. ring is called, on a
-// goroutine of its own, when due should be.
-func (a *alarms) set(e *machine.Effect, ring func()) *alarm {
+// set returns an alarm that holds until it is due or cancelled.
+func (a *alarms) set(e *machine.Effect) *alarm {
 	it := a.free
 	if it == nil {
 		it = new(alarm)
@@ -39,12 +39,12 @@ func (a *alarms) set(e *machine.Effect, ring func()) *alarm {
 	a.seq++
 	*it = alarm{due: time.Now().Add(e.Delay), seq: a.seq, slot: e.Slot, token: e.Token}
 	heap.Push(&a.heap, it)
-	a.arm(ring)
+	a.arm()
 	return it
 }
 
 // arm sees to it that the timer rings for the first alarm.
-func (a *alarms) arm(ring func()) {
+func (a *alarms) arm() {
 	if len(a.heap) == 0 {
 		return
 	}
@@ -54,7 +54,7 @@ func (a *alarms) arm(ring func()) {
 	}
 	a.rings = due
 	if a.timer == nil {
-		a.timer = time.AfterFunc(time.Until(due), ring)
+		a.timer = time.AfterFunc(time.Until(due), a.ring)
 	} else {
 		a.timer.Reset(time.Until(due))
 	}

@@ -9,11 +9,12 @@ import "github.com/coppice-go/coppice/tree/internal/machine"
 //   - what it has fed itself, which goes on with what it is doing;
 //   - what came in.
 //
-// A long start feeds itself all the time. After a while all that has come in until
-// then goes first, so that a stop is noticed.
+// The first two may never end: a long start feeds itself all the time. After
+// maxSteps of them in a row all that has come in until then goes first, so that a
+// stop is noticed.
 type inputs struct {
 	fed, news list
-	row       int // how many of those fed were done in a row
+	row       int // how many of the first two were done in a row
 }
 
 // list is done from next on.
@@ -29,6 +30,9 @@ func (l *list) pop() machine.Input {
 	l.items[l.done] = machine.Input{}
 	if l.done++; l.empty() {
 		l.items, l.done = l.items[:0], 0
+		if cap(l.items) > keepCap {
+			l.items = nil
+		}
 	}
 	return in
 }
@@ -36,17 +40,16 @@ func (l *list) pop() machine.Input {
 func (q *inputs) feed(in machine.Input) { q.fed.items = append(q.fed.items, in) }
 
 func (q *inputs) next(box *mailbox) (in machine.Input, ok bool) {
-	if in, ok = box.takeAhead(); ok {
-		return in, true
-	}
-	if !q.fed.empty() && q.row < maxSteps {
-		q.row++
-		return q.fed.pop(), true
+	if q.row < maxSteps {
+		if in, ok = q.first(box); ok {
+			q.row++
+			return in, true
+		}
 	}
 	if q.news.empty() && q.row <= maxSteps {
 		q.news.items = box.take(q.news.items)
 		if q.row == maxSteps {
-			q.row++ // only what has come until now
+			q.row++ // no more than that
 		}
 	}
 	if !q.news.empty() {
@@ -56,8 +59,15 @@ func (q *inputs) next(box *mailbox) (in machine.Input, ok bool) {
 		return q.news.pop(), true
 	}
 	q.row = 0
-	if !q.fed.empty() {
-		return q.fed.pop(), true
+	return q.first(box)
+}
+
+func (q *inputs) first(box *mailbox) (in machine.Input, ok bool) {
+	if in, ok = box.takeAhead(); ok {
+		return in, true
 	}
-	return in, false
+	if q.fed.empty() {
+		return in, false
+	}
+	return q.fed.pop(), true
 }

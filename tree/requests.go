@@ -88,8 +88,10 @@ func (s *supervisor) instance(c machine.Child) *machine.Child {
 	if last := s.lastInstance.Load(); last != nil && *last == c {
 		return last
 	}
-	s.lastInstance.Store(&c)
-	return &c
+	fresh := new(machine.Child)
+	*fresh = c
+	s.lastInstance.Store(fresh)
+	return fresh
 }
 
 // service makes what an instance runs. New is user code and may panic.
@@ -215,7 +217,10 @@ func (t *Tree) call(ctx context.Context, s *supervisor, path string, r *machine.
 	if s.waitsFor(ctx) {
 		return fail(ErrWouldDeadlock)
 	}
-	reply := make(chan *machine.Answer, 1)
+	reply, ok := t.replies.Get().(chan *machine.Answer)
+	if !ok {
+		reply = make(chan *machine.Answer, 1)
+	}
 	r.Reply = reply
 	s.post(machine.Input{Kind: machine.Ask, Request: r})
 	var a *machine.Answer
@@ -231,6 +236,7 @@ func (t *Tree) call(ctx context.Context, s *supervisor, path string, r *machine.
 			return fail(ErrSupervisorStopped)
 		}
 	}
+	t.replies.Put(reply) // only one answer comes
 	if a.Err != nil {
 		return fail(a.Err)
 	}

@@ -64,6 +64,7 @@ type supervisor struct {
 // before it, so that a path and an incarnation name one run of a child for good.
 func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before *supervisor) *supervisor {
 	s := &supervisor{tree: t, parent: parent, path: path, spec: spec, done: make(chan struct{}), ack: make(chan struct{})}
+	s.alarms.ring = s.alarmRings
 	s.box.labels = pprof.WithLabels(t.labels, pprof.Labels(LabelPath, path))
 	cfg := machine.Config{
 		Strategy:     spec.Strategy,
@@ -284,7 +285,7 @@ func (s *supervisor) setTimer(e *machine.Effect) {
 		a = &s.childOf(e.Slot).alarm
 	}
 	s.alarms.cancel(a)
-	*a = s.alarms.set(e, s.alarmRings)
+	*a = s.alarms.set(e)
 }
 
 func (s *supervisor) alarmRings() { s.post(machine.Input{Kind: alarmRings}) }
@@ -296,7 +297,7 @@ func (s *supervisor) ring() {
 	for a := s.alarms.due(now); a != nil; a = s.alarms.due(now) {
 		s.feed(machine.Input{Kind: machine.TimerFired, Slot: a.slot, Token: a.token})
 	}
-	s.alarms.arm(s.alarmRings)
+	s.alarms.arm()
 }
 
 func (s *supervisor) stopCause(c *machine.Cause) error {

@@ -67,6 +67,7 @@ type Tree struct {
 	bus     bus
 	workers workers
 	stuck   stuckList
+	replies sync.Pool // of chan *machine.Answer, empty
 	held    holdings
 	sinks   sync.WaitGroup // goroutines that consume events
 

@@ -45,3 +45,24 @@ func TestAheadOfAStop(t *testing.T) {
 	require.Empty(t, w.m.(*Machine).ahead.items)
 	require.Empty(t, w.wrong)
 }
+
+// What waits is not held up for ever.
+func TestAheadNotForEver(t *testing.T) {
+	w := grown(t, Config{Intensity: strategies.Intensity{Max: strategies.Unlimited}}, permanent("a"), permanent("b"))
+	crash := func(name string) {
+		s := w.m.Slot(name)
+		w.take(s, s.Gen)
+		w.step(Input{Kind: Exited, Slot: s, Gen: s.Gen, End: actor.Classify(errBoom, false, true), Ahead: true})
+	}
+	crash("a")
+	w.ask(&Request{Op: TerminateChild, Name: "a"})
+	turns := 0
+	for name, other := "a", "b"; w.m.Slot("a").State != Stopping && w.m.Slot("a").State != Down; name, other = other, name {
+		turns++
+		require.LessOrEqual(t, turns, maxAhead)
+		crash(other)
+		w.ready(name)
+	}
+	w.cooperate()
+	require.Empty(t, w.wrong)
+}

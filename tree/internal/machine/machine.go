@@ -23,6 +23,7 @@ type Machine struct {
 	window  strategies.Window
 	ahead   queue // of ends alone
 	queue   queue
+	row     int // how many went ahead in a row
 	op      op
 	lost    []lost // given up while alive
 	phase   phase
@@ -99,16 +100,27 @@ func (m *Machine) run() {
 		if m.op.kind != opNone || m.phase != up {
 			return
 		}
-		it, ok := m.ahead.pop()
-		if !ok {
-			it, ok = m.queue.pop()
-		}
+		it, ok := m.nextItem()
 		if !ok {
 			m.kids.compact()
 			return
 		}
 		m.handle(it)
 	}
+}
+
+// maxAhead is how many may go ahead of one that waits.
+const maxAhead = 16
+
+func (m *Machine) nextItem() (item, bool) {
+	if m.row < maxAhead || m.queue.empty() {
+		if it, ok := m.ahead.pop(); ok {
+			m.row++
+			return it, true
+		}
+	}
+	m.row = 0
+	return m.queue.pop()
 }
 
 func (m *Machine) handle(it item) {

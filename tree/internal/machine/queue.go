@@ -26,10 +26,12 @@ type queue struct {
 	head  int
 }
 
+func (q *queue) empty() bool { return q.head == len(q.items) }
+
 func (q *queue) push(it item) { q.items = append(q.items, it) }
 
 func (q *queue) pop() (item, bool) {
-	if q.head == len(q.items) {
+	if q.empty() {
 		return item{}, false
 	}
 	it := q.items[q.head]
