@@ -68,9 +68,11 @@ func newChild(s *supervisor, name string, c *Child, svc actor.Service) *child {
 func (k *child) init(s *supervisor, name string, c *Child, svc actor.Service) {
 	k.sup, k.spec, k.service, k.path = s, c, svc, s.path+"/"+name
 	k.traits = &plain
-	if t := traitsOf(svc); t.kind != plain.kind || t.announces || t.killable || c.StartTimeout != 0 {
-		t.announces = t.announces || c.StartTimeout != 0
-		k.traits = &t
+	t := traitsOf(svc)
+	t.announces = t.announces || c.StartTimeout != 0
+	if t.kind != plain.kind || t.announces || t.killable {
+		own := t
+		k.traits = &own
 	}
 }
 

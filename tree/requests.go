@@ -112,7 +112,7 @@ func (t *Template) service(sup string, arg any) (svc actor.Service, err error) {
 	}
 	c := t.Child
 	c.Service = svc
-	return svc, c.checkService(sup + "/*")
+	return svc, c.checkService(place{sup, "*"})
 }
 
 // TerminateChild stops the child, or cancels its coming restart, and keeps its

@@ -52,6 +52,8 @@ type supervisor struct {
 	up         bool
 	broken     bool
 	outcome    *machine.Outcome
+	lastCause  *machine.Cause
+	lastStop   error // made of it
 
 	instances    atomic.Int64 // names given to instances
 	lastInstance atomic.Pointer[machine.Child]
@@ -300,11 +302,16 @@ func (s *supervisor) ring() {
 	s.alarms.arm()
 }
 
+// stopCause is the same for all that are stopped for the same cause.
 func (s *supervisor) stopCause(c *machine.Cause) error {
+	if s.lastCause == c {
+		return s.lastStop
+	}
 	cause := &actor.StopCause{Reason: c.Reason, Path: s.path, Err: c.Err}
 	if c.Origin != nil {
 		cause.Path = s.path + "/" + c.Origin.Name
 	}
+	s.lastCause, s.lastStop = c, cause
 	return cause
 }
 

@@ -101,11 +101,11 @@ func (s *Spec) checkDynamic(path string) error {
 	case t.New != nil && t.Child.Service != nil:
 		return bad(path, "Template.Child.Service", "not together with Template.New")
 	case t.New == nil:
-		if err := t.Child.checkService(path + "/*"); err != nil {
+		if err := t.Child.checkService(place{path, "*"}); err != nil {
 			return err
 		}
 	}
-	return t.Child.checkPolicy(path+"/*", NeverShutdown)
+	return t.Child.checkPolicy(place{path, "*"}, NeverShutdown)
 }
 
 // name is the child's name, or that of the nested spec.
@@ -118,65 +118,71 @@ func (c *Child) name() string {
 	return c.Name
 }
 
+// place is where a child is. Its path is made when it is needed: not for every child
+// that is in order.
+type place struct{ parent, name string }
+
+func (p place) path() string { return p.parent + "/" + p.name }
+
 // check checks the child of the supervisor at parent.
 func (c *Child) check(parent string, auto AutoShutdown) error {
 	name := c.name()
-	path := parent + "/" + name
+	at := place{parent, name}
 	if err := checkName(name); err != nil {
 		return &SpecError{fmt.Sprintf("%s/%q", parent, name), "Name", err}
 	}
 	if s := asSpec(c.Service); s != nil && s.Name != "" && s.Name != name {
-		return bad(path, "Service.Name", "%q differs from the child's name", s.Name)
+		return bad(at.path(), "Service.Name", "%q differs from the child's name", s.Name)
 	}
-	if err := c.checkService(path); err != nil {
+	if err := c.checkService(at); err != nil {
 		return err
 	}
-	return c.checkPolicy(path, auto)
+	return c.checkPolicy(at, auto)
 }
 
-func (c *Child) checkService(path string) error {
+func (c *Child) checkService(at place) error {
 	if isNil(c.Service) {
-		return bad(path, "Service", "nil")
+		return bad(at.path(), "Service", "nil")
 	}
 	s := asSpec(c.Service)
 	if _, ok := c.Service.(Init); ok || s != nil {
 		switch {
 		case c.StartTimeout != 0:
-			return bad(path, "StartTimeout", "not for a supervisor: its children have their own")
+			return bad(at.path(), "StartTimeout", "not for a supervisor: its children have their own")
 		case c.Heartbeat != 0:
-			return bad(path, "Heartbeat", "not for a supervisor")
+			return bad(at.path(), "Heartbeat", "not for a supervisor")
 		}
 	}
 	if s != nil {
-		return s.check(path)
+		return s.check(at.path())
 	}
 	if v, ok := c.Service.(actor.Validator); ok {
 		if err := validate(v); err != nil {
-			return &SpecError{path, "Service", err}
+			return &SpecError{at.path(), "Service", err}
 		}
 	}
 	return nil
 }
 
-func (c *Child) checkPolicy(path string, auto AutoShutdown) error {
+func (c *Child) checkPolicy(at place, auto AutoShutdown) error {
 	switch {
 	case !c.Restart.Valid():
-		return bad(path, "Restart", "unknown value %d", c.Restart)
+		return bad(at.path(), "Restart", "unknown value %d", c.Restart)
 	case c.Significant && auto == NeverShutdown:
-		return bad(path, "Significant", "the supervisor's AutoShutdown is NeverShutdown")
+		return bad(at.path(), "Significant", "the supervisor's AutoShutdown is NeverShutdown")
 	case c.Significant && c.Restart == strategies.Permanent:
-		return bad(path, "Significant", "a permanent child cannot be")
+		return bad(at.path(), "Significant", "a permanent child cannot be")
 	case c.Shutdown < 0 && c.Shutdown != Brutal:
-		return bad(path, "Shutdown", "negative: %v", c.Shutdown)
+		return bad(at.path(), "Shutdown", "negative: %v", c.Shutdown)
 	case c.StartTimeout < 0:
-		return bad(path, "StartTimeout", "negative: %v", c.StartTimeout)
+		return bad(at.path(), "StartTimeout", "negative: %v", c.StartTimeout)
 	case c.Heartbeat < 0:
-		return bad(path, "Heartbeat", "negative: %v", c.Heartbeat)
+		return bad(at.path(), "Heartbeat", "negative: %v", c.Heartbeat)
 	case c.OnStuck > StuckExit:
-		return bad(path, "OnStuck", "unknown value %d", c.OnStuck)
+		return bad(at.path(), "OnStuck", "unknown value %d", c.OnStuck)
 	}
 	if err := c.Policy.Validate(); err != nil {
-		return &SpecError{path, "Policy", err}
+		return &SpecError{at.path(), "Policy", err}
 	}
 	return nil
 }
