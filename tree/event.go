@@ -104,6 +104,35 @@ type Event struct {
 	StaysDown   bool   // GaveUp: the child stays down and its supervisor lives
 }
 
+// publish tells what the machine has told, with what it does not know.
+func (s *supervisor) publish(e *machine.Event) {
+	ev := Event{
+		Kind: EventKind(e.Kind), Path: s.path, Incarnation: e.Gen, Class: e.End.Class, Err: e.End.Err,
+		Ran: e.Ran, Delay: e.Delay, Used: e.Used, Rule: Rule(e.Rule),
+	}
+	switch {
+	case e.Slot != nil:
+		ev.Path = s.path + "/" + e.Slot.Name
+		ev.Restart = e.Slot.Spec.Restart
+		if ev.Kind == ChildEnded || ev.Kind == StartFailed {
+			ev.Exit = s.childOf(e.Slot).exitOf(e.Gen)
+		}
+	case e.Kind == machine.RequestDone:
+		ev.Path = s.path + "/" + e.Name
+		ev.Request = e.Op.String()
+	default:
+		ev.Incarnation = s.gen
+	}
+	if ev.Rule == RuleIntensity {
+		i := s.spec.Intensity.WithDefaults()
+		ev.Max, ev.Within = i.Max, i.Within
+	} else if ev.Rule == RuleMaxRestarts && e.Slot != nil {
+		ev.Max = e.Slot.Spec.Policy.MaxRestarts
+		ev.StaysDown = e.Slot.Spec.Policy.Exhausted == strategies.StayDown
+	}
+	s.tree.bus.publish(ev)
+}
+
 func name(names []string, i int, typ string) string {
 	if i < len(names) {
 		return names[i]
