@@ -58,9 +58,9 @@ type Node struct {
 
 	// Of a supervisor.
 	Strategy  strategies.Strategy
-	Intensity strategies.Intensity
-	Used      int  // restarts in the window
 	Busy      bool // in the middle of an ordered operation
+	Intensity strategies.Intensity
+	Used      int // restarts in the window
 	Children  []Node
 }
 
@@ -166,22 +166,10 @@ func (t *Tree) CountChildren(ctx context.Context, sup string) (Counts, error) {
 	if err != nil {
 		return Counts{}, &RequestError{"count children", sup, err}
 	}
-	var c Counts
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.m.Slots(func(slot *machine.Slot) bool {
-		c.Specs++
-		if slot.Active() {
-			c.Active++
-		}
-		if slot.Spec.Supervisor {
-			c.Supervisors++
-		} else {
-			c.Workers++
-		}
-		return true
-	})
-	return c, nil
+	c := s.m.Counts()
+	return Counts{Specs: c.All, Active: c.Active, Supervisors: c.Supervisors, Workers: c.All - c.Supervisors}, nil
 }
 
 func (t *Tree) rootState() State {

@@ -193,7 +193,9 @@ func (m *Machine) setState(s *Slot, st State) {
 	m.disarm(s)
 	m.token++
 	s.token = m.token
+	m.kids.count(s, -1)
 	s.State, s.Since = st, m.now
+	m.kids.count(s, 1)
 }
 
 func (m *Machine) arm(s *Slot, d time.Duration) {
@@ -256,6 +258,16 @@ func (m *Machine) List() []*Slot { return m.kids.list }
 
 // Len is the number of children, running or not.
 func (m *Machine) Len() int { return len(m.kids.byName) }
+
+// Counts are of the children, running or not.
+type Counts struct {
+	All, Active, Supervisors int
+}
+
+// Counts counts the children. It costs nothing.
+func (m *Machine) Counts() Counts {
+	return Counts{len(m.kids.byName), m.kids.active, m.kids.supervisors}
+}
 
 // Used returns how many restarts are in the window and the limit.
 func (m *Machine) Used(now time.Time) (int, strategies.Intensity) {

@@ -47,7 +47,7 @@ func TestSlotsMemory(t *testing.T) {
 	var l slots
 	var kept []*Slot
 	for i := range 1000 {
-		s := &Slot{Name: fmt.Sprint(i)}
+		s := &Slot{Name: fmt.Sprint(i), Spec: &Child{}}
 		l.add(s)
 		if i%10 == 0 {
 			kept = append(kept, s)
@@ -68,8 +68,8 @@ func TestSlotsMemory(t *testing.T) {
 		require.Nil(t, s)
 	}
 	small := slots{}
-	small.add(&Slot{Name: "a"})
-	small.add(&Slot{Name: "b"})
+	small.add(&Slot{Name: "a", Spec: &Child{}})
+	small.add(&Slot{Name: "b", Spec: &Child{}})
 	small.remove(small.list[0])
 	small.compact()
 	require.Len(t, small.list, 2, "a hole or two do not matter")

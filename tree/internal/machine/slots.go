@@ -6,6 +6,8 @@ type slots struct {
 	list   []*Slot
 	byName map[string]*Slot
 	room   []Slot // for static children: one object for all
+
+	active, supervisors int
 }
 
 func (l *slots) reserve(n int) {
@@ -31,11 +33,27 @@ func (l *slots) add(s *Slot) {
 	s.pos = len(l.list)
 	l.list = append(l.list, s)
 	l.byName[s.Name] = s
+	l.count(s, 1)
+	if s.Spec.Supervisor {
+		l.supervisors++
+	}
+}
+
+// count counts s, whose state is about to change or has changed. One that was removed
+// does not count.
+func (l *slots) count(s *Slot, n int) {
+	if s.Active() && !s.removed {
+		l.active += n
+	}
 }
 
 func (l *slots) remove(s *Slot) {
 	l.list[s.pos] = nil
 	delete(l.byName, s.Name)
+	l.count(s, -1)
+	if s.Spec.Supervisor {
+		l.supervisors--
+	}
 	s.removed = true
 }
 

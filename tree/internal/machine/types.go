@@ -82,18 +82,18 @@ const (
 // Slot is one child of the supervisor. The shell reads its exported fields and
 // owns Data; all else belongs to the machine.
 type Slot struct {
-	Name string
-	Spec *Child
-	Data any
-
+	// In the order of how often they are read: a snapshot looks at all slots.
+	Name     string
+	Data     any
 	State    State
-	Gen      int // incarnation: starts tried so far
-	Restarts int // by the supervisor itself, since the last start by request
-	Stuck    int // incarnation that was given up while alive; 0: none
-	Since    time.Time
-	Started  time.Time // last time it was ready; zero: never
-	Last     actor.End // of the last incarnation; meaningful if HasEnded
 	HasEnded bool
+	Gen      int       // incarnation: starts tried so far
+	Restarts int       // by the supervisor itself, since the last start by request
+	Stuck    int       // incarnation that was given up while alive; 0: none
+	Started  time.Time // last time it was ready; zero: never
+	Spec     *Child
+	Since    time.Time
+	Last     actor.End // of the last incarnation; meaningful if HasEnded
 
 	retries strategies.Retries
 	pos     int

@@ -85,6 +85,29 @@ func (w *world) step(in Input) {
 	for _, e := range w.m.Step(w.now, in) {
 		w.carryOut(e)
 	}
+	w.checkCounts()
+}
+
+// checkCounts counts what the machine only keeps count of.
+func (w *world) checkCounts() {
+	m, ok := w.m.(*Machine)
+	if !ok {
+		return // the reference
+	}
+	var c Counts
+	m.Slots(func(s *Slot) bool {
+		c.All++
+		if s.Active() {
+			c.Active++
+		}
+		if s.Spec.Supervisor {
+			c.Supervisors++
+		}
+		return true
+	})
+	if c != m.Counts() {
+		w.fail("counts are %+v, counted %+v", m.Counts(), c)
+	}
 }
 
 func (w *world) note(format string, args ...any) {
