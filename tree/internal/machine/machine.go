@@ -40,7 +40,7 @@ type Machine struct {
 
 // New returns a machine that waits for Begin.
 func New(cfg Config) *Machine {
-	return &Machine{cfg: cfg, window: strategies.NewWindow(cfg.Intensity)}
+	return &Machine{cfg: cfg, window: strategies.NewWindow(cfg.Intensity), out: make([]Effect, 0, 8)}
 }
 
 // Reserve makes room for n static children at once.
