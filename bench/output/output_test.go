@@ -1,4 +1,6 @@
-package bench
+// Package output measures every way that the output of a process can take. It has no
+// code of its own; the workloads compare the main ones with others.
+package output
 
 import (
 	"bufio"

@@ -1,0 +1,229 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/coppice-go/coppice/bench/contest"
+	"github.com/coppice-go/coppice/bench/contestants"
+	"github.com/coppice-go/coppice/bench/results"
+	"github.com/coppice-go/coppice/bench/workloads"
+)
+
+// Plan is what to measure, and how often.
+type Plan struct {
+	Workloads   []*workloads.Workload
+	Contestants []*contestants.Contestant
+	Full        bool          // each workload's full list of n instead of the short one
+	N           []int         // these instead, for all workloads
+	Length      time.Duration // of a measurement that is taken by time
+	MinRuns     int           // of every cell
+	MaxRuns     int           // of a cell whose figures do not become steady
+	Spread      float64       // steady: the middle half of the runs lies within that part of the median
+	Budget      time.Duration // no new cell begins later; 0: none
+	CellTimeout time.Duration // bounds one measurement
+
+	// Progress is told of everything that happens.
+	Progress Progress
+	// Keep is called with all that is known, from time to time and at the end.
+	Keep func(*results.Set) error
+}
+
+// Progress is what a person who waits wants to see.
+type Progress interface {
+	// Cell begins: number done of the pass's all.
+	Cell(pass, done, all int, w *workloads.Workload, n int, contestant string)
+	// Group is over for this pass, which took so long: these are the rows of the
+	// first metric so far.
+	Group(pass int, w *workloads.Workload, n int, rows []results.Row, took time.Duration)
+	// Failed is a cell that has gone wrong.
+	Failed(w *workloads.Workload, n int, contestant string, err error)
+}
+
+// errBudget is why a run ends that has used up its time.
+var errBudget = errors.New("the time budget is used up")
+
+// group is a workload with one n: its cells take turns in every pass.
+type group struct {
+	workload *workloads.Workload
+	n        int
+	cells    []*cell
+}
+
+type cell struct {
+	contestant *contestants.Contestant
+	none       string
+	values     map[string][]float64 // by metric
+}
+
+// Run carries the plan out. Pass after pass, every group has its contestants in
+// turn, until each cell is steady. It returns what was measured also when ctx
+// ends, and then says so in About.Partial.
+func (p *Plan) Run(ctx context.Context, about results.About) (*results.Set, error) {
+	groups := p.groups(&about)
+	begin := time.Now()
+	for pass := 1; pass <= p.MaxRuns; pass++ {
+		due := p.due(groups, pass)
+		if len(due) == 0 {
+			break
+		}
+		err := p.pass(ctx, due, pass, begin)
+		about.Took = time.Since(begin).Round(time.Second).String()
+		if err != nil {
+			about.Partial = err.Error()
+		}
+		set := rows(groups, about)
+		if p.Keep != nil {
+			if err := p.Keep(set); err != nil {
+				return set, err
+			}
+		}
+		if err != nil {
+			return set, nil
+		}
+	}
+	return rows(groups, about), nil
+}
+
+// groups are all there is to do. Contestants that cannot run here have their
+// reason in every cell.
+func (p *Plan) groups(about *results.About) (all []*group) {
+	missing := make(map[string]string)
+	for _, c := range p.Contestants {
+		if c.Program != nil {
+			version, err := c.Program.Version()
+			if err != nil {
+				missing[c.Name] = err.Error()
+			} else {
+				about.Versions[c.Name] = version
+			}
+		}
+	}
+	for _, w := range p.Workloads {
+		for _, n := range p.numbers(w) {
+			g := &group{workload: w, n: n}
+			for _, c := range p.Contestants {
+				g.cells = append(g.cells, &cell{contestant: c, none: missing[c.Name], values: make(map[string][]float64)})
+			}
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
+func (p *Plan) numbers(w *workloads.Workload) []int {
+	switch {
+	case len(p.N) > 0:
+		return p.N
+	case p.Full:
+		return w.Full
+	}
+	return w.Short
+}
+
+// due are the groups to be run in the pass. A group goes on as a whole as long as
+// one of its cells is not steady, so that all have the same number of runs, taken
+// at the same times.
+func (p *Plan) due(groups []*group, pass int) (due []*group) {
+	for _, g := range groups {
+		runs, steady := 0, true
+		for _, c := range g.cells {
+			if c.none == "" {
+				runs++
+				steady = steady && p.steady(g.workload.Metrics[0], c)
+			}
+		}
+		if runs > 0 && (pass <= p.MinRuns || !steady) {
+			due = append(due, g)
+		}
+	}
+	return due
+}
+
+func (p *Plan) steady(m workloads.Metric, c *cell) bool {
+	v := c.values[m.Name]
+	s := results.Spread(v)
+	return s <= p.Spread || s*results.Median(v) <= m.Noise
+}
+
+func (p *Plan) pass(ctx context.Context, due []*group, pass int, begin time.Time) error {
+	done, all := 0, 0
+	for _, g := range due {
+		all += len(g.cells)
+	}
+	for _, g := range due {
+		since := time.Now()
+		for _, c := range g.cells {
+			done++
+			if c.none != "" {
+				continue
+			}
+			if p.Budget > 0 && time.Since(begin) >= p.Budget {
+				return errBudget
+			}
+			p.Progress.Cell(pass, done, all, g.workload, g.n, c.contestant.Name)
+			p.run(ctx, g, c)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+		}
+		p.Progress.Group(pass, g.workload, g.n, g.rows(g.workload.Metrics[:1]), time.Since(since))
+	}
+	return nil
+}
+
+// perChildMB is more than any contestant needs for a child.
+const perChildMB = 8.0 / 1024
+
+func (p *Plan) run(ctx context.Context, g *group, c *cell) {
+	if need, has := float64(g.n)*perChildMB, results.AvailableMB(); g.workload.Children && has > 0 && need > float64(has) {
+		c.none = fmt.Sprintf("not run: needs some %.0f MB of memory", need)
+		return
+	}
+	req := contest.Request{Workload: g.workload.Name, N: g.n, Millis: int(p.Length.Milliseconds())}
+	samples, none, err := measure(ctx, c.contestant, req, p.CellTimeout)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		p.Progress.Failed(g.workload, g.n, c.contestant.Name, err)
+		c.none = "failed: " + err.Error()
+	case none != "":
+		c.none = none
+	}
+	for _, s := range samples {
+		if _, ok := g.workload.Metric(s.Metric); !ok {
+			c.none = fmt.Sprintf("failed: %s has no metric %q", g.workload.Name, s.Metric)
+		}
+		c.values[s.Metric] = append(c.values[s.Metric], s.Value)
+	}
+}
+
+// rows are the figures so far.
+func rows(groups []*group, about results.About) *results.Set {
+	s := &results.Set{About: about}
+	for _, g := range groups {
+		s.Rows = append(s.Rows, g.rows(g.workload.Metrics)...)
+	}
+	return s
+}
+
+func (g *group) rows(metrics []workloads.Metric) (rows []results.Row) {
+	for _, c := range g.cells {
+		row := results.Row{Workload: g.workload.Name, Contestant: c.contestant.Name, N: g.n}
+		if c.none != "" {
+			row.None = c.none
+			rows = append(rows, row)
+			continue
+		}
+		for _, m := range metrics {
+			if v := c.values[m.Name]; len(v) > 0 {
+				row.Metric, row.Unit = m.Name, m.Unit
+				rows = append(rows, row.Summary(v))
+			}
+		}
+	}
+	return rows
+}
