@@ -274,28 +274,3 @@ func FuzzMachine(f *testing.F) {
 		compare(t, data)
 	})
 }
-
-// A failure costs the same however many siblings and earlier failures there are.
-func BenchmarkFailure(b *testing.B) {
-	for _, n := range []int{1, 100_000} {
-		b.Run(fmt.Sprintf("siblings=%d", n), func(b *testing.B) {
-			m := New(Config{Intensity: strategies.Intensity{Max: strategies.Unlimited}})
-			spec := &Child{Shutdown: time.Second}
-			now := time.Now()
-			for i := range n {
-				m.Add(fmt.Sprint(i), spec, nil)
-			}
-			in := Input{Kind: Begin}
-			for range n {
-				e := m.Step(now, in)
-				in = Input{Kind: Ready, Slot: e[len(e)-1].Slot, Gen: 1}
-			}
-			m.Step(now, in)
-			s := m.Slot(fmt.Sprint(n / 2))
-			for b.Loop() {
-				m.Step(now, Input{Kind: Exited, Slot: s, Gen: s.Gen, End: actor.End{Class: actor.ClassAbnormal, Err: errBoom}})
-				m.Step(now, Input{Kind: Ready, Slot: s, Gen: s.Gen})
-			}
-		})
-	}
-}

@@ -1,0 +1,131 @@
+package tree_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"testing"
+
+	proto "github.com/asynkron/protoactor-go/actor"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coppice-go/coppice/actor"
+	"github.com/coppice-go/coppice/strategies"
+	"github.com/coppice-go/coppice/tree"
+)
+
+// Package bench compares with others and measures what many children cost. What
+// is here is for one who changes this package: time and allocations of one start,
+// restart and snapshot.
+
+var unwatched = tree.Runner{Logger: slog.New(slog.DiscardHandler), StopTimeout: tree.Infinity}
+
+func waiting(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+func waiters(n int) []tree.Child {
+	kids := make([]tree.Child, n)
+	for i := range kids {
+		kids[i] = tree.Child{Name: "w" + strconv.Itoa(i), Service: actor.Func(waiting)}
+	}
+	return kids
+}
+
+func startBench(b *testing.B, spec tree.Spec) *tree.Tree {
+	b.Helper()
+	spec.Intensity = unlimited
+	t, err := unwatched.Start(b.Context(), spec)
+	require.NoError(b, err)
+	b.Cleanup(func() {
+		_, err := t.Stop(context.Background())
+		require.NoError(b, err)
+	})
+	return t
+}
+
+// BenchmarkStart starts and stops a tree of 1,000 children in an actor system that
+// is there already; its own would be more than half of it.
+func BenchmarkStart(b *testing.B) {
+	runner := unwatched
+	runner.System = proto.NewActorSystem(proto.WithLoggerFactory(func(*proto.ActorSystem) *slog.Logger { return runner.Logger }))
+	spec := tree.Spec{Intensity: unlimited, Children: waiters(1_000)}
+	b.Run("children=1000", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			t, err := runner.Start(context.Background(), spec)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := t.Stop(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkStartChild starts and terminates one child of a tree that runs.
+func BenchmarkStartChild(b *testing.B) {
+	t := startBench(b, tree.Spec{Children: waiters(10)})
+	child := tree.Child{Name: "new", Service: actor.Func(waiting), Restart: strategies.Temporary}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := t.StartChild(b.Context(), "root", child); err != nil {
+			b.Fatal(err)
+		}
+		if err := t.TerminateChild(b.Context(), "root/new"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRestart lets a child fail and waits until it runs again.
+func BenchmarkRestart(b *testing.B) {
+	for _, how := range []string{"error", "panic"} {
+		for _, n := range []int{10, 10_000} {
+			b.Run(fmt.Sprintf("%s/siblings=%d", how, n), func(b *testing.B) {
+				up, fail := make(chan struct{}), make(chan struct{})
+				victim := actor.Func(func(ctx context.Context) error {
+					select {
+					case up <- struct{}{}:
+					case <-ctx.Done():
+						return nil
+					}
+					select {
+					case <-fail:
+					case <-ctx.Done():
+						return nil
+					}
+					if how == "panic" {
+						panic(errBoom)
+					}
+					return errBoom
+				})
+				go func() { <-up }() // the first start, which Start need not have seen
+				startBench(b, tree.Spec{Children: append(waiters(n), tree.Child{Name: "victim", Service: victim})})
+				b.ReportAllocs()
+				for b.Loop() {
+					fail <- struct{}{}
+					<-up
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkSnapshot takes one of a tree.
+func BenchmarkSnapshot(b *testing.B) {
+	for _, n := range []int{10, 10_000} {
+		b.Run(fmt.Sprintf("children=%d", n), func(b *testing.B) {
+			t := startBench(b, tree.Spec{Children: waiters(n)})
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := t.Snapshot(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
