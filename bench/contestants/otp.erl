@@ -56,7 +56,7 @@ start(static, Strategy, Roles) ->
     Sup;
 start(dynamic, one_for_one, Roles) ->
     {ok, Sup} = supervisor:start_link(?MODULE, {dynamic, one_for_one, ?UNLIMITED, none}),
-    [{ok, _} = supervisor:start_child(Sup, [R]) || R <- Roles()],
+    lists:foreach(fun(R) -> {ok, _} = supervisor:start_child(Sup, [R]) end, Roles()),
     Sup.
 
 specs(Roles) ->
@@ -65,8 +65,7 @@ specs(Roles) ->
 stop(Sup) ->
     Ref = monitor(process, Sup),
     exit(Sup, shutdown),
-    receive {'DOWN', Ref, process, Sup, _} -> ok end,
-    receive {'EXIT', Sup, _} -> ok end.
+    receive {'DOWN', Ref, process, Sup, _} -> receive {'EXIT', Sup, _} -> ok end end.
 
 %% forget empties the count of restarts of the last second, which makes each
 %% restart dearer. Where the record is another than OTP 25's it is left alone.
@@ -110,9 +109,7 @@ enter({storm, On, Count, How, Crowd}) ->
 enter({fails, _, Driver, Crowd}) ->
     Driver ! {up, self()},
     enter(Crowd);
-enter({arrival, Caller}) ->
-    Caller ! up,
-    stay;
+enter({arrival, Caller}) -> Caller ! up, stay;
 enter(postman) -> stay.
 
 idle(Role) ->
@@ -142,18 +139,14 @@ crowd(N) ->
     {crowd, Left, self()}.
 
 expect({crowd, Left, _}, N) -> atomics:put(Left, 1, N).
-
 wait_all() -> receive all -> ok end.
 
 %% wait_victim waits for all, and for the one that is to fail.
-wait_victim() ->
-    wait_all(),
-    risen().
+wait_victim() -> wait_all(), risen().
 
 risen() -> receive {up, Pid} -> put(victim, Pid) end.
 
 victim(Crowd) -> {victim, atomics:new(3, []), self(), Crowd}.
-
 fails(Crowd) -> {fails, atomics:new(1, []), self(), Crowd}.
 
 idlers(N, Crowd) -> lists:duplicate(N, Crowd).
@@ -168,14 +161,11 @@ among(Role, Others, At) ->
 %% times in microseconds.
 crash({victim, Times, _, _}, How, N, Pause) ->
     [begin
-         pause(Pause),
+         timer:sleep(Pause),
          get(victim) ! {fail, How},
          risen(),
          (atomics:get(Times, 2) - atomics:get(Times, 1)) / 1000
      end || _ <- lists:seq(1, N)].
-
-pause(0) -> ok;
-pause(Ms) -> timer:sleep(Ms).
 
 %% ---- workloads. What is left running ends with the emulator.
 
@@ -382,7 +372,7 @@ list_forever(Sup) ->
     end.
 
 tell(Pid, N) ->
-    [Pid ! letter || _ <- lists:seq(2, N)],
+    lists:foreach(fun(_) -> Pid ! letter end, lists:seq(2, N)),
     Pid ! {last, self()},
     receive handled -> ok end.
 
@@ -395,7 +385,6 @@ pingpong(Pid, N) ->
 start_server() -> gen_server:start_link(?MODULE, server, []).
 
 handle_call(ping, _, State) -> {reply, pong, State}.
-
 handle_cast(_, State) -> {noreply, State}.
 
 %% quantile and median are those of package results.

@@ -18,7 +18,9 @@ func TestNumber(t *testing.T) {
 }
 
 func TestFigure(t *testing.T) {
-	for v, want := range map[float64]string{0: "0.00", 0.031: "0.03", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 4321: "4321", 12345: "12.3k", 1234567: "1.23M", -12.34: "-12.3"} {
+	for v, want := range map[float64]string{
+		0: "0.00", 0.031: "0.03", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 4321: "4321", 12345: "12.3k", 1234567: "1.23M", -12.34: "-12.3",
+	} {
 		require.Equal(t, want, Figure(v))
 	}
 }

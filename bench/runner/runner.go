@@ -175,7 +175,7 @@ func (p *Plan) pass(ctx context.Context, due []*group, pass int, begin time.Time
 }
 
 // perChildMB is more than any contestant needs for a child.
-const perChildMB = 8.0 / 1024
+const perChildMB = 5.0 / 1024
 
 func (p *Plan) run(ctx context.Context, g *group, c *cell) {
 	if need, has := float64(g.n)*perChildMB, results.AvailableMB(); g.workload.Children && has > 0 && need > float64(has) {

@@ -20,8 +20,8 @@ func quantile(v []float64, q float64) float64 {
 
 var churn = &Workload{
 	Name: "churn", N: "callers",
-	About: "Each of n callers of one supervisor starts a child, waits until it has entered its code, terminates it, waits until it has ended and is " +
-		"forgotten, and begins anew, for the given length.",
+	About: "Each of n callers of one supervisor starts a child, waits until it has entered its code, terminates it, " +
+		"waits until it has ended and is forgotten, and begins anew, for the given length.",
 	Metrics: []Metric{{Name: "pairs", Unit: "pairs/s", About: "starts, each with its end, in a second"}},
 	Short:   []int{8}, Full: []int{1, 8, 64},
 	Run: func(e *Env) error {
@@ -81,9 +81,10 @@ const readings = 20
 
 var snapshot = &Workload{
 	Name: "snapshot", N: "children", Children: true,
-	About: "Under one supervisor of n idle children: list every child with its state, 20 times (suture has a list without states); count them, 20 times. A sibling is made to fail " +
-		"by a returned error 5 ms after its last restart, timed as in the crash workloads: while nobody reads (calm), and while one caller lists all the time (busy), " +
-		"each for half the given length.",
+	About: "Under one supervisor of n idle children: list every child with its state, 20 times (suture has a list " +
+		"without states); count them, 20 times. A sibling is made to fail by a returned error 5 ms after its last " +
+		"restart, timed as in the crash workloads: while nobody reads (calm), and while one caller lists all the time " +
+		"(busy), each for half the given length.",
 	Metrics: []Metric{
 		{Name: "list", Unit: "us", About: "list all children, median", Plot: true},
 		{Name: "count", Unit: "us", About: "count all children, median"},

@@ -11,8 +11,9 @@ const rounds = 5 // failures in a run, after one that is not counted
 
 var oneForAll = &Workload{
 	Name: "one-for-all", N: "children", Children: true,
-	About: "One of n children under a one-for-all supervisor returns an error (protoactor: panics), the one in the middle. Timed from just before that until all " +
-		"n have entered their code again; median of 5 after one that is not counted; by child.",
+	About: "One of n children under a one-for-all supervisor returns an error (protoactor: panics), the one in the " +
+		"middle. Timed from just before that until all n have entered their code again; median of 5 after one that is " +
+		"not counted; by child.",
 	Metrics: []Metric{{Name: "restart", Unit: "us/child", About: "failure until all are up again, by child", Plot: true}},
 	Short:   []int{10, 1_000, 10_000}, Full: []int{10, 1_000, 10_000, 100_000},
 	Run: func(e *Env) error { return e.group(contest.OneForAll, e.N) },
@@ -20,7 +21,8 @@ var oneForAll = &Workload{
 
 var restForOne = &Workload{
 	Name: "rest-for-one", N: "children", Children: true,
-	About: "The same with a rest-for-one supervisor: the child in the middle and those after it are restarted. By child that is.",
+	About: "The same with a rest-for-one supervisor: the child in the middle and those after it are restarted. By child " +
+		"that is.",
 	Metrics: []Metric{
 		{Name: "restart", Unit: "us/child", About: "failure until the rest is up again, by child of the rest", Plot: true},
 	},
@@ -64,9 +66,10 @@ func (c *crowd) failures(child *contest.Child, n int) (took []float64, err error
 
 var escalation = &Workload{
 	Name: "escalation", N: "levels",
-	About: "n supervisors, each the last child of the one above it, none of which allows a restart; below a root that does. Each has " +
-		"three workers before it, the lowest has one, which returns an error: it climbs n levels, and the root restarts all. Timed from just before that until " +
-		"all workers have entered their code again; median of 5 after one that is not counted.",
+	About: "n supervisors, each the last child of the one above it, none of which allows a restart; below a root that " +
+		"does. Each has three workers before it, the lowest has one, which returns an error: it climbs n levels, and " +
+		"the root restarts all. Timed from just before that until all workers have entered their code again; median " +
+		"of 5 after one that is not counted.",
 	Metrics: []Metric{{Name: "restart", Unit: "us", About: "failure until all are up again", Plot: true}},
 	Short:   []int{3, 10}, Full: []int{3, 10, 30},
 	Run: func(e *Env) error {

@@ -19,9 +19,10 @@ const lineLength = 80
 
 var process = &Workload{
 	Name: "process", N: "kills",
-	About: "A process of the operating system, a shell that writes its pid to a pipe and becomes a sleep, is killed by SIGKILL n times, 5 ms after " +
-		"its last start. Timed from the kill until the pid of the next one is read from the pipe. start: from the call that starts the first one until its pid is read; " +
-		"the floor's is a bare os/exec start, and its restart a loop around Start and Wait.",
+	About: "A process of the operating system, a shell that writes its pid to a pipe and becomes a sleep, is killed by " +
+		"SIGKILL n times, 5 ms after its last start. Timed from the kill until the pid of the next one is read from " +
+		"the pipe. start: from the call that starts the first one until its pid is read; the floor's is a bare " +
+		"os/exec start, and its restart a loop around Start and Wait.",
 	Metrics: []Metric{
 		{Name: "p50", Unit: "us", About: "killed to running again, median"},
 		{Name: "p99", Unit: "us", About: "the same, 99 of 100"},
@@ -81,8 +82,9 @@ var process = &Workload{
 
 var outputLines = &Workload{
 	Name: "output-lines", N: "lines",
-	About: "A process writes n lines of 80 bytes to stdout as fast as they are read. Each reaches a function of the program as a line: through the child's " +
-		"Logger as a log record; the floor has a bufio.Scanner on the same pipe. From the first until the process has ended.",
+	About: "A process writes n lines of 80 bytes to stdout as fast as they are read. Each reaches a function of the " +
+		"program as a line: through the child's Logger as a log record; the floor has a bufio.Scanner on the same " +
+		"pipe. From the first until the process has ended.",
 	Metrics: []Metric{{Name: "lines", Unit: "lines/s", About: "lines in a second"}},
 	Short:   []int{500_000}, Full: []int{2_000_000},
 	Run: func(e *Env) error {
@@ -94,7 +96,8 @@ var outputLines = &Workload{
 
 var outputBytes = &Workload{
 	Name: "output-bytes", N: "lines",
-	About: "The same, but what reaches the program are bytes in pieces: through the child's Stdout; the floor has os/exec with a writer as Stdout.",
+	About: "The same, but what reaches the program are bytes in pieces: through the child's Stdout; the floor has " +
+		"os/exec with a writer as Stdout.",
 	Metrics: []Metric{
 		{Name: "bytes", Unit: "B/s", About: "bytes in a second"},
 	},

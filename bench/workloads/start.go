@@ -14,9 +14,9 @@ import (
 
 var startStop = &Workload{
 	Name: "start-stop", N: "children", Children: true,
-	About: "One supervisor starts n idle children, all of which are asked to stop and end at once. " +
-		"start: from before the first line of the spec until the supervisor says that it has started and every child has entered " +
-		"its own code. stop: from the call that stops the supervisor until it says that all have ended. A tree of 100 was " +
+	About: "One supervisor starts n idle children, all of which are asked to stop and end at once. start: from before " +
+		"the first line of the spec until the supervisor says that it has started and every child has entered its own " +
+		"code. stop: from the call that stops the supervisor until it says that all have ended. A tree of 100 was " +
 		"started and stopped before; the heap is new.",
 	Metrics: []Metric{
 		{Name: "start", Unit: "us/child", About: "time to start, by child", Plot: true},
@@ -47,9 +47,9 @@ var startStop = &Workload{
 
 var memory = &Workload{
 	Name: "memory", N: "children", Children: true,
-	About: "What n idle children under one supervisor add to the memory of a process that has collected its garbage, spec " +
-		"included, names not. rss: resident set. heap: live and reusable heap. stack: of goroutines; Erlang has stack and heap of a " +
-		"process in one block, counted as heap.",
+	About: "What n idle children under one supervisor add to the memory of a process that has collected its garbage, " +
+		"spec included, names not. rss: resident set. heap: objects on the heap. stack: of goroutines; Erlang has " +
+		"stack and heap of a process in one block, counted as heap.",
 	Metrics: []Metric{
 		{Name: "rss", Unit: "B/child", About: "resident set, by child", Plot: true},
 		{Name: "heap", Unit: "B/child", About: "heap, by child"},
@@ -102,8 +102,8 @@ func readUsage() (u usage, err error) {
 
 var idle = &Workload{
 	Name: "idle", N: "children", Children: true,
-	About: "CPU time, user and system, that the process uses while n idle children are under one supervisor and nothing happens, " +
-		"taken over the given length after half a second of rest.",
+	About: "CPU time, user and system, that the process uses while n idle children are under one supervisor and nothing " +
+		"happens, taken over the given length after half a second of rest.",
 	Metrics: []Metric{{Name: "cpu", Unit: "ms per s", About: "CPU time in a second", Noise: 1}},
 	Short:   []int{10_000}, Full: []int{100_000},
 	Run: func(e *Env) error {
