@@ -29,7 +29,7 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		}
 	}
 	about := results.Here()
-	about.Command = strings.Join(append([]string{"go run ."}, quoted(args)...), " ")
+	about.Command = f.command
 	if err := (&results.Set{About: about}).WriteFile(f.out); err != nil { // now, not after an hour
 		return err
 	}
@@ -52,16 +52,6 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		fmt.Fprintf(stderr, "ended early: %s\n", set.About.Partial)
 	}
 	return nil
-}
-
-func quoted(args []string) (all []string) {
-	for _, a := range args {
-		if strings.ContainsAny(a, " |*?()[]$^\\'\"") {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-		}
-		all = append(all, a)
-	}
-	return all
 }
 
 func listCommand(args []string, stdout, stderr io.Writer) error {

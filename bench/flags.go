@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type runFlags struct {
 	contestants string
 	out, plots  string
 	list        bool
+	command     string // that repeats the run, wherever its files go
 }
 
 func parseRun(args []string, stderr io.Writer) (*runFlags, error) {
@@ -46,7 +48,32 @@ func parseRun(args []string, stderr io.Writer) (*runFlags, error) {
 	if err := parse(set, args); err != nil {
 		return nil, err
 	}
+	f.command = repeats(args, "out", "plots")
 	return f, f.complete()
+}
+
+// repeats is the command line without the flags that say where files go.
+func repeats(args []string, without ...string) string {
+	line := []string{"go run ."}
+	for i := 0; i < len(args); i++ {
+		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		if slices.Contains(without, name) {
+			if !joined {
+				i++
+			}
+			continue
+		}
+		line = append(line, quoted(args[i]))
+	}
+	return strings.Join(line, " ")
+}
+
+// quoted is s for a shell.
+func quoted(s string) string {
+	if strings.ContainsAny(s, " |*?()[]{}$^\\'\"&;<>") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
 }
 
 // complete fills in defaults and refuses what makes no sense.

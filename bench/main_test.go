@@ -125,6 +125,12 @@ func TestNumbers(t *testing.T) {
 	require.Equal(t, []int{10, 10_000, 1_000_000}, got)
 }
 
+func TestTheCommandThatRepeatsARun(t *testing.T) {
+	f, err := parseRun([]string{"-full", "-workloads", "crash|storm", "-out", "x.jsonl", "--plots=dir", "-n=10k"}, &bytes.Buffer{})
+	require.NoError(t, err)
+	require.Equal(t, "go run . -full -workloads 'crash|storm' -n=10k", f.command)
+}
+
 func TestListSaysWhatEverythingMeans(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(context.Background(), []string{"-list"}, &out, &bytes.Buffer{}))

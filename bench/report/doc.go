@@ -36,8 +36,8 @@ type docSection struct {
 	Plots []string // paths of pictures
 }
 
-// matter are the modules whose versions are told.
-var matter = []string{"github.com/thejerf/suture/v4", "github.com/asynkron/protoactor-go"}
+// matter are the modules and contestants whose versions are told.
+var matter = []string{"github.com/thejerf/suture/v4", "github.com/asynkron/protoactor-go", "otp"}
 
 // Doc writes the document about performance. files are plots, which lie in the
 // directory dir beside it.
@@ -45,7 +45,7 @@ func Doc(s *results.Set, bench []*Benchmark, dir string, files []string) ([]byte
 	d := docData{About: s.About, Losses: Losses(s), Benchmarks: bench}
 	d.Targets, d.Met, d.All = Targets(s)
 	for _, name := range slices.Sorted(maps.Keys(s.About.Versions)) {
-		if slices.Contains(matter, name) || contestants.Find(name) != nil {
+		if slices.Contains(matter, name) {
 			d.Modules = append(d.Modules, name+" "+s.About.Versions[name])
 		}
 	}

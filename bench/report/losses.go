@@ -2,14 +2,16 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/coppice-go/coppice/bench/results"
+	"github.com/coppice-go/coppice/bench/workloads"
 )
 
-// noise is what no two figures are compared within.
-const noise = 0.95
+// near is what counts as equal.
+const near = 0.95
 
 // notRivals are no ways to supervise that one could choose instead: what is done
 // by hand without limits, graces and states, and Coppice itself.
@@ -40,10 +42,19 @@ func behind(s *results.Set, workload, metric, contestant string) (where []string
 			continue
 		}
 		ours, ok := s.Find(workload, us, r.N, metric)
-		if ok && r.Value > 0 && ours.Value > 0 && Advantage(ours, r) < noise {
+		if ok && math.Abs(ours.Value-r.Value) > noiseOf(workload, metric) && r.Value > 0 && ours.Value > 0 && Advantage(ours, r) < near {
 			where = append(where, fmt.Sprintf("%s× with n = %s (%s to %s %s)",
 				Figure(Advantage(r, ours)), Number(r.N), Figure(r.Value), Figure(ours.Value), r.Unit))
 		}
 	}
 	return where
+}
+
+// noiseOf is how far apart figures may be that are the same.
+func noiseOf(workload, metric string) float64 {
+	if w := workloads.Find(workload); w != nil {
+		m, _ := w.Metric(metric)
+		return m.Noise
+	}
+	return 0
 }

@@ -57,7 +57,7 @@ func TestTable(t *testing.T) {
 | 10 | p50, us | 3.00 | 1.00 (**0.33×**) | 6.00 (2.00×) | 0.50 (**0.17×**) | has none |
 | 100k | p50, us | 4.00 | 4.10 (1.02×) | – |  |  |
 
-* otp, 100k: failed: oops
+* otp, n = 100k: failed: oops
 `, Table(set(), "crash-error"))
 	require.Contains(t, Table(set(), "churn"), "| 300 | 100 (3.00×) | 200 (1.50×) | 400 (**0.75×**) |")
 	all := Tables(set())

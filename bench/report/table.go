@@ -90,7 +90,6 @@ func Table(s *results.Set, workload string) string {
 	contestants := distinct(rows, func(r results.Row) string { return r.Contestant })
 	var b strings.Builder
 	b.WriteString("| n | | " + strings.Join(contestants, " | ") + " |\n|--:|---" + strings.Repeat("|---", len(contestants)) + "|\n")
-	var notes []string
 	for _, n := range distinct(rows, func(r results.Row) int { return r.N }) {
 		for _, metric := range distinct(rows, func(r results.Row) string { return r.Metric }) {
 			if metric == "" {
@@ -98,11 +97,8 @@ func Table(s *results.Set, workload string) string {
 			}
 			line, some := "", false
 			for _, c := range contestants {
-				text, note := entry(s, workload, c, n, metric)
-				some = some || note == "" && text != ""
-				if note != "" && !slices.Contains(notes, note) {
-					notes = append(notes, note)
-				}
+				text := entry(s, workload, c, n, metric)
+				some = some || text != "" && text != unknown
 				line += " " + text + " |"
 			}
 			if some {
@@ -110,39 +106,55 @@ func Table(s *results.Set, workload string) string {
 			}
 		}
 	}
-	for _, note := range notes {
-		fmt.Fprintf(&b, "\n* %s\n", note)
+	for _, r := range distinct(rows, func(r results.Row) results.Row { return results.Row{Contestant: r.Contestant, None: r.None} }) {
+		if r.None == "" || r.None == hasNone {
+			continue
+		}
+		var numbers []string
+		for _, at := range rows {
+			if at.Contestant == r.Contestant && at.None == r.None {
+				numbers = append(numbers, Number(at.N))
+			}
+		}
+		fmt.Fprintf(&b, "\n* %s, n = %s: %s\n", r.Contestant, strings.Join(numbers, ", "), r.None)
 	}
 	return b.String()
 }
 
-// entry is one field of the table; note is what needs more room.
-func entry(s *results.Set, workload, contestant string, n int, metric string) (text, note string) {
+// What stands where there is no figure: the contestant lacks what it takes, or the
+// reason stands below the table.
+const (
+	hasNone = "has none"
+	unknown = "–"
+)
+
+// entry is one field of the table.
+func entry(s *results.Set, workload, contestant string, n int, metric string) string {
 	r, ok := s.Find(workload, contestant, n, metric)
 	if !ok {
 		none, ok := s.Find(workload, contestant, n, "")
 		switch {
 		case !ok:
-			return "", ""
-		case none.None == "has none":
-			return "has none", ""
+			return ""
+		case none.None == hasNone:
+			return hasNone
 		}
-		return "–", contestant + ", " + Number(n) + ": " + none.None
+		return unknown
 	}
-	text = Figure(r.Value)
+	text := Figure(r.Value)
 	ours, ok := s.Find(workload, us, n, metric)
 	if !ok || contestant == us {
-		return text, ""
+		return text
 	}
 	a := Advantage(ours, r)
 	if math.IsInf(a, 0) || math.IsNaN(a) || a < 0 {
-		return text, ""
+		return text
 	}
 	ratio := Figure(a) + "×"
 	if a < 0.995 {
 		ratio = "**" + ratio + "**"
 	}
-	return text + " (" + ratio + ")", ""
+	return text + " (" + ratio + ")"
 }
 
 func unitOf(rows []results.Row, metric string) string {

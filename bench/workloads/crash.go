@@ -28,8 +28,8 @@ func crash(name, way string, how contest.Failure) *Workload {
 			"whose restarts cost more the more of them there were in the last second, the count is emptied between bursts.",
 		Metrics: []Metric{
 			{Name: "p50", Unit: "us", About: "failure to running again, median", Plot: true},
-			{Name: "p99", Unit: "us", About: "the same, 99 of 100", Plot: true},
-			{Name: "max", Unit: "us", About: "the same, worst of 2,000"},
+			{Name: "p99", Unit: "us", About: "failure to running again, 99 of 100", Plot: true},
+			{Name: "max", Unit: "us", About: "failure to running again, worst of 2,000"},
 		},
 		Short: []int{10, 10_000, 100_000}, Full: []int{10, 100, 1_000, 10_000, 100_000},
 		Run: func(e *Env) error {
