@@ -106,7 +106,9 @@
 //
 // A line for the Logger is cut at 64 KiB, at the end of a character. A stream holds
 // no more than that, what is read at once, which is 64 KiB too, the last lines and,
-// under Drop, its buffer; one that is idle holds the last lines.
+// under Drop, its buffer; one that is idle holds the last lines. Lines that were read
+// together are parts of one string of up to 8 KiB: a handler that keeps one for long
+// may want a strings.Clone of it.
 //
 // A logger or writer that takes nothing for a second when the process has ended, or
 // has not taken all within a second of a stop, is given up with what it has not
