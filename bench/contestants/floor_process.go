@@ -2,47 +2,52 @@ package contestants
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
-	"sync/atomic"
+	"sync"
 )
 
 // Keep is a loop around os/exec.
 func (floor) Keep(path string, args []string, pipe *os.File) (func() error, error) {
-	run := func() (*exec.Cmd, error) {
-		cmd := exec.Command(path, args...)
+	var mu sync.Mutex // so that a stop finds the process that runs
+	var cmd *exec.Cmd
+	over := false
+	run := func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return errOver
+		}
+		cmd = exec.Command(path, args...)
 		cmd.ExtraFiles = []*os.File{pipe}
-		return cmd, cmd.Start()
+		return cmd.Start()
 	}
-	cmd, err := run()
-	if err != nil {
+	if err := run(); err != nil {
 		return nil, err
 	}
-	var over atomic.Bool
-	var now atomic.Pointer[exec.Cmd]
-	now.Store(cmd)
 	done := make(chan error, 1)
 	go func() {
-		for {
+		err := error(nil)
+		for err == nil {
 			_ = cmd.Wait()
-			if over.Load() {
-				done <- nil
-				return
-			}
-			var err error
-			if cmd, err = run(); err != nil {
-				done <- err
-				return
-			}
-			now.Store(cmd)
+			err = run()
 		}
+		done <- err
 	}()
 	return func() error {
-		over.Store(true)
-		_ = now.Load().Process.Kill()
-		return <-done
+		mu.Lock()
+		over = true
+		_ = cmd.Process.Kill()
+		mu.Unlock()
+		if err := <-done; err != errOver {
+			return err
+		}
+		return nil
 	}, nil
 }
+
+var errOver = errors.New("stopped")
 
 // Lines is a bufio.Scanner on the pipe.
 func (floor) Lines(path string, args []string, line func()) error {
