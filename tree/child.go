@@ -127,17 +127,19 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 	case s.tree.stuck.holds(k.path):
 		err = ErrStuck
 	case k.traits.spec != nil:
+		s.starts.flush()
 		err = s.startNested(c, k, slot, gen, k.traits.spec)
 	case k.maker != nil:
 		k.nested.Store(nil)
 		k.current = nil
 		i := newIncarnation(k, gen)
 		k.cur.Store(i)
-		go i.run()
-		<-s.ack
+		s.begin(i)
 	default:
 		i := newIncarnation(k, gen)
 		if k.props != nil {
+			s.starts.flush()
+			i.labels = i.makeLabels()
 			if _, err = k.register(); err == nil {
 				k.cur.Store(i)
 				err = s.spawn(c, i)
@@ -145,8 +147,7 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 			break
 		}
 		k.cur.Store(i)
-		go i.run()
-		<-s.ack
+		s.begin(i)
 		if !k.announces {
 			s.feed(machine.Input{Kind: machine.Ready, Slot: slot, Gen: gen})
 			i.watch()
@@ -204,6 +205,14 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
 	s.byPID[pid] = i
 	i.pid.Store(pid)
 	return nil
+}
+
+// begin has the incarnation run: at once, or in a row with those that follow.
+func (s *supervisor) begin(i *incarnation) {
+	s.starts.add(i)
+	if !s.m.StartsMore() {
+		s.starts.flush()
+	}
 }
 
 // unset tells whether props leave a field to protoactor's default, which they keep

@@ -22,7 +22,8 @@ import (
 type incarnation struct {
 	context.Context // cancelled when asked to stop, and at the end
 	cancel          context.CancelCauseFunc
-	labels          any // of pprof
+	labels          any          // of pprof
+	next            *incarnation // to begin when this one has
 	child           *child
 	gen             int
 	begun           time.Duration // since the tree's own beginning
@@ -55,8 +56,12 @@ var _ inside.Cell = (*incarnation)(nil)
 func newIncarnation(k *child, gen int) *incarnation {
 	i := &incarnation{child: k, gen: gen, begun: k.sup.now.Sub(k.sup.tree.born)}
 	i.Context, i.cancel = context.WithCancelCause(k.sup.tree.values)
-	i.labels = labels(k.sup.tree.labels, k.path, gen)
 	return i
+}
+
+// makeLabels is for who runs the incarnation, before it does.
+func (i *incarnation) makeLabels() any {
+	return labels(i.child.sup.tree.labels, i.child.path, i.gen)
 }
 
 // more returns what few need. The lock is held.
@@ -92,14 +97,27 @@ func (i *incarnation) run() {
 		}
 		i.end(err)
 	}()
-	pprof.SetGoroutineLabels(i)
-	i.child.sup.ack <- struct{}{}
+	i.begin()
 	if i.child.maker != nil {
 		err = i.serveInit()
 	} else {
 		err = i.child.service.Serve(i)
 	}
 	returned = true
+}
+
+// begin lets the next of the row begin, whatever happens.
+func (i *incarnation) begin() {
+	defer func() {
+		if next := i.next; next != nil {
+			i.next = nil
+			go next.run()
+		} else {
+			i.child.sup.starts.ack <- struct{}{}
+		}
+	}()
+	i.labels = i.makeLabels()
+	pprof.SetGoroutineLabels(i)
 }
 
 // end tells the supervisor, once, as the last thing of the incarnation.

@@ -41,7 +41,7 @@ type supervisor struct {
 	// Of the actor's own goroutine.
 	inputs     inputs
 	now        time.Time // of the last step
-	ack        chan struct{}
+	starts     starts
 	byPID      map[*proto.PID]*incarnation // message-driven children
 	nested     map[*proto.PID]*supervisor
 	keeper     *proto.PID
@@ -64,7 +64,8 @@ type supervisor struct {
 // newSupervisor makes an incarnation that goes on with the numbers of the one
 // before it, so that a path and an incarnation name one run of a child for good.
 func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before *supervisor) *supervisor {
-	s := &supervisor{tree: t, parent: parent, path: path, spec: spec, done: make(chan struct{}), ack: make(chan struct{})}
+	s := &supervisor{tree: t, parent: parent, path: path, spec: spec, done: make(chan struct{})}
+	s.starts.ack = make(chan struct{}, 1)
 	s.alarms.ring = s.alarmRings
 	s.box.labels = pprof.WithLabels(t.labels, pprof.Labels(LabelPath, path))
 	cfg := machine.Config{
@@ -208,6 +209,7 @@ func (s *supervisor) step(c proto.Context, in machine.Input) {
 
 // run does what is there, and what that feeds.
 func (s *supervisor) run(c proto.Context) {
+	defer s.starts.flush()
 	for range maxSteps {
 		in, ok := s.inputs.next(&s.box)
 		if !ok {
@@ -245,6 +247,11 @@ func (k *child) wasReady(in *machine.Input) bool {
 func (s *supervisor) feed(in machine.Input) { s.inputs.feed(in) }
 
 func (s *supervisor) apply(c proto.Context, e *machine.Effect) {
+	switch e.Kind {
+	case machine.DoStart, machine.Emit, machine.SetTimer, machine.CancelTimer:
+	default:
+		s.starts.flush() // what follows is about children that run
+	}
 	switch e.Kind {
 	case machine.DoStart:
 		s.start(c, e.Slot, e.Gen)
