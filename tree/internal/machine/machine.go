@@ -275,7 +275,9 @@ func (m *Machine) Used(now time.Time) (int, strategies.Intensity) {
 }
 
 // StartsMore tells whether the operation in progress has more children to start.
-func (m *Machine) StartsMore() bool { return m.op.starts() && !m.op.stops && m.op.next < m.op.hi-m.op.lo }
+func (m *Machine) StartsMore() bool {
+	return m.op.starts() && !m.op.stops && m.op.next < m.op.hi-m.op.lo
+}
 
 // Busy tells whether an ordered operation is in progress.
 func (m *Machine) Busy() bool { return m.op.kind != opNone }
