@@ -60,13 +60,13 @@ func (t *traits) supervises() bool { return t.spec != nil || t.maker != nil }
 var plain = traits{kind: "goroutine"}
 
 func newChild(s *supervisor, name string, c *Child, svc actor.Service) *child {
-	k := new(child)
-	k.init(s, name, c, svc)
+	k := &child{path: s.path + "/" + name}
+	k.init(s, c, svc)
 	return k
 }
 
-func (k *child) init(s *supervisor, name string, c *Child, svc actor.Service) {
-	k.sup, k.spec, k.service, k.path = s, c, svc, s.path+"/"+name
+func (k *child) init(s *supervisor, c *Child, svc actor.Service) {
+	k.sup, k.spec, k.service = s, c, svc
 	k.traits = &plain
 	t := traitsOf(svc)
 	t.announces = t.announces || c.StartTimeout != 0

@@ -31,7 +31,6 @@ type incarnation struct {
 	asked     atomic.Bool
 	saidReady atomic.Bool
 	over      atomic.Bool
-	gaveUp    atomic.Bool // of an Init
 	disowned  bool        // of an actor; of the supervisor's goroutine
 	class     actor.Class // once over
 	pid       atomic.Pointer[proto.PID]
@@ -49,6 +48,7 @@ type rare struct {
 	dog     *time.Timer
 	handler func(context.Context, any) (any, error)
 	made    *Spec // of an Init
+	gaveUp  bool  // of an Init
 }
 
 var _ inside.Cell = (*incarnation)(nil)
@@ -130,8 +130,9 @@ func (i *incarnation) end(err error) {
 	}
 	i.class, i.err = end.Class, end.Err
 	var made *Spec
+	gaveUp := false
 	if r := i.rare; r != nil {
-		made = r.made
+		made, gaveUp = r.made, r.gaveUp
 		if r.dog != nil {
 			r.dog.Stop()
 		}
@@ -143,7 +144,7 @@ func (i *incarnation) end(err error) {
 	s := i.child.sup
 	s.tree.stuck.remove(i, i.tellLate)
 	switch {
-	case i.gaveUp.Load():
+	case gaveUp:
 	case made != nil:
 		s.box.PostUserMessage(&initialised{i, made})
 	default:

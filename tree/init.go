@@ -56,7 +56,7 @@ func (i *incarnation) serveInit() error {
 
 // initialised goes on with the start of the nested supervisor.
 func (s *supervisor) initialised(c proto.Context, m *initialised) {
-	if m.gaveUp.Load() {
+	if m.gaveUp() {
 		return
 	}
 	end := actor.End{Class: actor.ClassShutdown}
@@ -70,10 +70,18 @@ func (s *supervisor) initialised(c proto.Context, m *initialised) {
 	s.step(c, machine.Input{Kind: machine.Exited, Slot: m.child.slot, Gen: m.gen, End: end})
 }
 
+func (i *incarnation) gaveUp() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.rare != nil && i.rare.gaveUp
+}
+
 // abandonInit gives up an Init that has not returned though its supervisor is to
 // end at once.
 func (s *supervisor) abandonInit(i *incarnation) {
-	i.gaveUp.Store(true)
+	i.mu.Lock()
+	i.more().gaveUp = true
+	i.mu.Unlock()
 	s.tree.stuck.add(i, i.child.spec.OnStuck == StuckHold, false)
 	s.feed(machine.Input{Kind: machine.Exited, Slot: i.child.slot, Gen: i.gen, End: actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}})
 }

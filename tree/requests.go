@@ -48,8 +48,7 @@ func (t *Tree) StartChild(ctx context.Context, sup string, c Child) error {
 		return &RequestError{op.String(), path, err}
 	}
 	k := newChild(s, name, &c, c.Service)
-	mc := k.machineChild()
-	_, err = t.call(ctx, s, path, &machine.Request{Op: op, Name: name, Child: &mc, Data: k})
+	_, err = t.call(ctx, s, path, &machine.Request{Op: op, Name: name, Child: s.shared(k.machineChild()), Data: k})
 	return err
 }
 
@@ -76,21 +75,21 @@ func (t *Tree) StartInstance(ctx context.Context, sup string, arg any) (path str
 	}
 	name := "#" + strconv.FormatInt(s.instances.Add(1), 10)
 	k := newChild(s, name, &s.spec.Template.Child, svc)
-	a, err := t.call(ctx, s, sup, &machine.Request{Op: op, Name: name, Child: s.instance(k.machineChild()), Data: k})
+	a, err := t.call(ctx, s, sup, &machine.Request{Op: op, Name: name, Child: s.shared(k.machineChild()), Data: k})
 	if err != nil || a.Gen == 0 {
 		return "", err
 	}
 	return sup + "/" + name, nil
 }
 
-// instance returns what the machine is told of an instance: most are alike.
-func (s *supervisor) instance(c machine.Child) *machine.Child {
-	if last := s.lastInstance.Load(); last != nil && *last == c {
+// shared returns what the machine is told of a child that is added: most are alike.
+func (s *supervisor) shared(c machine.Child) *machine.Child {
+	if last := s.lastAdded.Load(); last != nil && *last == c {
 		return last
 	}
 	fresh := new(machine.Child)
 	*fresh = c
-	s.lastInstance.Store(fresh)
+	s.lastAdded.Store(fresh)
 	return fresh
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime/debug"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,9 +55,9 @@ type supervisor struct {
 	lastCause  *machine.Cause
 	lastStop   error // made of it
 
-	instances    atomic.Int64 // names given to instances
-	lastInstance atomic.Pointer[machine.Child]
-	retired      map[string]*machine.Slot // static children that are gone
+	instances atomic.Int64 // names given to instances
+	lastAdded atomic.Pointer[machine.Child]
+	retired   map[string]*machine.Slot // static children that are gone
 
 	done chan struct{} // closed when the machine has ended
 }
@@ -82,10 +83,12 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before 
 	s.m.Reserve(len(spec.Children))
 	kids := make([]child, len(spec.Children))
 	var shared *machine.Child
+	paths := paths(path, spec.Children)
 	for i := range spec.Children {
 		c, k := &spec.Children[i], &kids[i]
 		name := c.name()
-		k.init(s, name, c, c.Service)
+		k.path, paths = paths[:len(path)+1+len(name)], paths[len(path)+1+len(name):]
+		k.init(s, c, c.Service)
 		k.static = true
 		if mc := k.machineChild(); shared == nil || *shared != mc {
 			shared = &mc
@@ -97,6 +100,22 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before 
 		s.instances.Store(before.instances.Load())
 	}
 	return s
+}
+
+// paths are those of the children below path, one after the other: one object for all.
+func paths(path string, kids []Child) string {
+	var b strings.Builder
+	n := 0
+	for i := range kids {
+		n += len(path) + 1 + len(kids[i].name())
+	}
+	b.Grow(n)
+	for i := range kids {
+		b.WriteString(path)
+		b.WriteByte('/')
+		b.WriteString(kids[i].name())
+	}
+	return b.String()
 }
 
 // numbers are what the next incarnation of s, which may be nil, goes on with for

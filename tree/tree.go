@@ -135,7 +135,10 @@ func (r Runner) launch(ctx context.Context, spec Spec) (*Tree, error) {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, context.Cause(ctx))
 	}
 	t := r.newTree(ctx)
+	system := t.makeSystem()
 	t.root = newSupervisor(t, nil, spec.Name, &spec, nil)
+	t.system = <-system
+	t.sender = proto.NewRootContext(t.system, nil)
 	t.startSinks()
 	if _, err := t.system.Root.SpawnNamed(t.root.props(), spec.Name); err != nil {
 		t.bus.close()
@@ -178,14 +181,22 @@ func (r Runner) newTree(ctx context.Context) *Tree {
 	if r.exit == nil {
 		r.exit = os.Exit
 	}
-	if r.System == nil {
-		r.System = newSystem(r.Logger)
-	}
 	ctx = context.WithoutCancel(ctx)
 	return &Tree{
-		runner: r, log: r.Logger, system: r.System, values: ctx, labels: labelled(ctx), seed: rand.Uint64(), born: time.Now(),
-		sender: proto.NewRootContext(r.System, nil), up: make(chan struct{}), ended: make(chan struct{}),
+		runner: r, log: r.Logger, values: ctx, labels: labelled(ctx), seed: rand.Uint64(), born: time.Now(),
+		up: make(chan struct{}), ended: make(chan struct{}),
 	}
+}
+
+// makeSystem makes the actor system, if it is to, which takes a few milliseconds.
+func (t *Tree) makeSystem() <-chan *proto.ActorSystem {
+	made := make(chan *proto.ActorSystem, 1)
+	if t.runner.System != nil {
+		made <- t.runner.System
+	} else {
+		go func() { made <- newSystem(t.log) }()
+	}
+	return made
 }
 
 func (r Runner) logger() *slog.Logger {

@@ -14,7 +14,8 @@ func (m *Machine) ask(r *Request) {
 
 // answer answers r and reports that it is done.
 func (m *Machine) answer(r *Request, err error) {
-	a := &Answer{Request: r, Err: err, Name: r.Name}
+	a := &r.answer
+	*a = Answer{Request: r, Err: err, Name: r.Name}
 	if a.Slot = m.kids.byName[r.Name]; a.Slot != nil && err == nil && a.Slot.State == Running {
 		a.Gen = a.Slot.Gen
 	}
@@ -105,5 +106,6 @@ func (m *Machine) serveWhich(r *Request) {
 			list = append(list, Info{s, s.State, s.Gen})
 		}
 	}
-	m.put(Effect{Kind: DoAnswer, Answer: &Answer{Request: r, Children: list}})
+	r.answer = Answer{Request: r, Children: list}
+	m.put(Effect{Kind: DoAnswer, Answer: &r.answer})
 }

@@ -164,6 +164,8 @@ type Request struct {
 	Child *Child // StartChild
 	Data  any    // Slot.Data of the new slot
 	Reply any    // the shell's
+
+	answer Answer
 }
 
 // Info is one line of the answer to WhichChildren: a child as it was then.
