@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"testing"
+	"time"
 
 	proto "github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
@@ -128,4 +129,69 @@ func BenchmarkSnapshot(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkMessage is what a message to an actor costs: one of many that want no
+// answer, a round trip between two actors of a tree, and a request from outside.
+func BenchmarkMessage(b *testing.B) {
+	type ping struct{}
+	type last chan struct{}
+	start := func(b *testing.B) (*proto.RootContext, *proto.PID, *proto.PID) {
+		echo := proto.PropsFromFunc(func(c proto.Context) {
+			switch m := c.Message().(type) {
+			case *ping:
+				c.Respond(m)
+			case last:
+				close(m)
+			}
+		})
+		var left int
+		var done last
+		to := proto.NewPID("nonhost", "root/echo")
+		peer := proto.PropsFromFunc(func(c proto.Context) {
+			switch m := c.Message().(type) {
+			case int:
+				left = m
+				c.Request(to, &ping{})
+			case last:
+				done = m
+			case *ping:
+				if left--; left > 0 {
+					c.Request(to, m)
+				} else {
+					close(done)
+				}
+			}
+		})
+		t := startBench(b, tree.Spec{Children: []tree.Child{
+			{Name: "echo", Service: actor.Props(echo)}, {Name: "peer", Service: actor.Props(peer)},
+		}})
+		b.ReportAllocs()
+		b.ResetTimer()
+		return t.System().Root, t.PID("root/echo"), t.PID("root/peer")
+	}
+	b.Run("tell", func(b *testing.B) {
+		root, echo, _ := start(b)
+		done := make(last)
+		for range b.N {
+			root.Send(echo, &struct{}{})
+		}
+		root.Send(echo, done)
+		<-done
+	})
+	b.Run("roundtrip", func(b *testing.B) {
+		root, _, peer := start(b)
+		done := make(last)
+		root.Send(peer, done)
+		root.Send(peer, b.N)
+		<-done
+	})
+	b.Run("request", func(b *testing.B) {
+		root, echo, _ := start(b)
+		for range b.N {
+			if _, err := root.RequestFuture(echo, &ping{}, time.Second).Result(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

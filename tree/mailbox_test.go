@@ -3,7 +3,9 @@ package tree
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -195,6 +197,8 @@ func TestWorkers(t *testing.T) {
 		for range 3 * maxIdle {
 			w.Schedule(func() { <-block })
 		}
+		synctest.Wait() // none waits for another
+		require.True(t, w.empty())
 		close(block)
 		synctest.Wait()
 		require.Len(t, w.idle, maxIdle)
@@ -209,4 +213,73 @@ func TestWorkers(t *testing.T) {
 		synctest.Wait()
 		require.True(t, ran)
 	})
+}
+
+// A turn is run whatever the one that has scheduled it does, also when that is done.
+func TestWorkersTakeWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w workers
+		block := make(chan struct{})
+		ran := 0
+		w.Schedule(func() {
+			w.Schedule(func() { ran++ })
+			<-block
+		})
+		synctest.Wait()
+		require.Equal(t, 1, ran)
+		close(block)
+		synctest.Wait()
+		var turn func()
+		turn = func() {
+			if ran++; ran < 10_000 {
+				w.Schedule(turn)
+			}
+		}
+		turn()
+		synctest.Wait()
+		require.Equal(t, 10_000, ran)
+		require.Zero(t, w.coming)
+		w.close()
+	})
+}
+
+// Whoever schedules, and however many are waiting, every turn is run once, and the
+// queue is no longer than what waits.
+func TestWorkersUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			w   workers
+			ran atomic.Int32
+			wg  sync.WaitGroup
+		)
+		for range 8 {
+			wg.Go(func() {
+				for range 1000 {
+					w.Schedule(func() {
+						runtime.Gosched()
+						w.Schedule(func() { ran.Add(1) })
+						ran.Add(1)
+					})
+				}
+			})
+		}
+		wg.Wait()
+		synctest.Wait()
+		require.EqualValues(t, 16_000, ran.Load())
+		require.True(t, w.empty())
+		require.Zero(t, w.coming)
+		w.close()
+	})
+	w := workers{coming: 1} // nobody else
+	for range 100_000 {
+		w.Schedule(func() {})
+		w.Schedule(func() {})
+		w.take()
+		if len(w.queue)-w.first == 10 {
+			for range 9 {
+				w.take()
+			}
+		}
+		require.Less(t, cap(w.queue), 100)
+	}
 }
