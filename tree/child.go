@@ -175,17 +175,8 @@ func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, 
 
 // spawn starts a message-driven incarnation.
 func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
-	opts := []proto.PropsOption(nil)
-	ours := unset(i.child.props, "mailboxProducer")
-	if ours {
-		opts = append(opts, proto.WithMailbox(func() proto.Mailbox { return &mailbox{labels: i, guarded: true} }))
-	}
-	if unset(i.child.props, "dispatcher") {
-		opts = append(opts, proto.WithDispatcher(&s.tree.workers))
-	}
-	props := guard.Props(i.child.props, &guard.Hooks{
+	hooks := &guard.Hooks{
 		Context:  i,
-		Labelled: ours,
 		Ready:    i.Ready,
 		Exit:     i.exit,
 		Stopped:  i.terminated,
@@ -194,8 +185,17 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
 			i.fail(actor.ErrGoexit)
 			s.disown(self)
 		},
-	}, opts...)
-	pid, err := spawnNamed(c, props, actorName(i))
+	}
+	opts, props := []proto.PropsOption(nil), i.child.props
+	if unset(props, "mailboxProducer") {
+		hooks.Labelled = true
+		hooks.Reuse = unset(props, "spawner", "onInit", "receiverMiddleware", "contextDecorator")
+		opts = append(opts, proto.WithMailbox(func() proto.Mailbox { return &mailbox{labels: i, hooks: hooks} }))
+	}
+	if unset(props, "dispatcher") {
+		opts = append(opts, proto.WithDispatcher(&s.tree.workers))
+	}
+	pid, err := spawnNamed(c, guard.Props(props, hooks, opts...), actorName(i))
 	if err != nil {
 		return err
 	}
@@ -215,11 +215,25 @@ func (s *supervisor) begin(i *incarnation) {
 	}
 }
 
-// unset tells whether props leave a field to protoactor's default, which they keep
-// to themselves.
-func unset(p *proto.Props, field string) bool {
-	v := reflect.ValueOf(p).Elem().FieldByName(field)
-	return v.IsValid() && (v.Kind() == reflect.Func || v.Kind() == reflect.Interface) && v.IsNil()
+// unset tells whether props leave fields to protoactor's default, which they keep to
+// themselves.
+func unset(p *proto.Props, fields ...string) bool {
+	for _, field := range fields {
+		v := reflect.ValueOf(p).Elem().FieldByName(field)
+		switch v.Kind() {
+		case reflect.Slice:
+			if v.Len() > 0 {
+				return false
+			}
+		case reflect.Func, reflect.Interface:
+			if !v.IsNil() {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // spawnNamed runs the props' producer, user code that may panic or end its

@@ -16,7 +16,9 @@ const (
 func (q *fifo) push(message any) {
 	if len(q.tail) == pieceSize {
 		q.full = append(q.full, q.tail)
-		q.tail = q.takeSpare()
+		if q.tail = q.takeSpare(); q.tail == nil {
+			q.tail = make([]any, 0, pieceSize)
+		}
 	}
 	q.tail = append(q.tail, message)
 }

@@ -9,6 +9,7 @@ import (
 
 	proto "github.com/asynkron/protoactor-go/actor"
 
+	"github.com/coppice-go/coppice/internal/guard"
 	"github.com/coppice-go/coppice/tree/internal/machine"
 )
 
@@ -20,21 +21,8 @@ import (
 //   - Nothing is handled before Started, whoever sends to an address that is known
 //     a moment before its actor is complete.
 type mailbox struct {
-	labels  context.Context // of pprof, for its turns
-	guarded bool            // a message gets an envelope anyway: here, not where there is most to do
-
-	mu        sync.Mutex
-	system    []any
-	user      fifo
-	inputs    []machine.Input
-	ahead     []machine.Input // to be done before those
-	ready     bool            // Started is in
-	scheduled bool            // a turn is running, or will be
-	closed    bool            // no inputs any more
-
-	urgent atomic.Bool // there are system messages
-	hasty  atomic.Bool // there are inputs ahead
-
+	labels     context.Context // of pprof, for its turns
+	hooks      *guard.Hooks    // of an actor of a child; nil: a supervisor's
 	invoker    proto.MessageInvoker
 	dispatcher proto.Dispatcher
 	turn       func()
@@ -43,6 +31,20 @@ type mailbox struct {
 	batch     []any // user messages
 	at        int   // the next of them
 	suspended bool
+
+	urgent atomic.Bool // there are system messages
+	hasty  atomic.Bool // there are inputs ahead
+
+	_ [64]byte // what senders write is in no cache line that a turn reads for each message
+
+	mu        sync.Mutex
+	scheduled bool // a turn is running, or will be
+	ready     bool // Started is in
+	closed    bool // no inputs any more
+	user      fifo
+	system    []any
+	inputs    []machine.Input
+	ahead     []machine.Input // to be done before those
 }
 
 var _ proto.Mailbox = (*mailbox)(nil)
@@ -56,11 +58,6 @@ func (m *mailbox) PostUserMessage(message any) {
 	if batch, ok := proto.UnwrapEnvelopeMessage(message).(proto.MessageBatch); ok {
 		for _, part := range batch.GetMessages() {
 			m.PostUserMessage(part)
-		}
-	}
-	if m.guarded {
-		if _, ok := message.(proto.NotInfluenceReceiveTimeout); !ok {
-			message = proto.WrapEnvelope(message)
 		}
 	}
 	m.mu.Lock()
@@ -184,10 +181,13 @@ func (m *mailbox) handle() (again bool) {
 			return false
 		}
 		switch {
-		case !system:
-			m.invoker.InvokeUserMessage(message)
-		default:
+		case system:
 			m.handleSystem(message)
+		case m.hooks != nil:
+			m.invoker.InvokeUserMessage(m.hooks.Wrap(message))
+			m.hooks.Unwrap()
+		default:
+			m.invoker.InvokeUserMessage(message)
 		}
 		if n%m.dispatcher.Throughput() == 0 {
 			runtime.Gosched()

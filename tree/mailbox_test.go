@@ -12,6 +12,7 @@ import (
 	proto "github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coppice-go/coppice/internal/guard"
 	"github.com/coppice-go/coppice/tree/internal/machine"
 )
 
@@ -47,7 +48,7 @@ func inMailbox(t *testing.T, receive proto.ReceiveFunc, use func(sys *proto.Acto
 	synctest.Test(t, func(t *testing.T) {
 		var w workers
 		sys := newSystem(slog.New(slog.DiscardHandler))
-		box := &mailbox{labels: context.Background(), guarded: true}
+		box := &mailbox{labels: context.Background(), hooks: &guard.Hooks{Reuse: true}}
 		pid := sys.Root.Spawn(proto.PropsFromFunc(receive,
 			proto.WithMailbox(func() proto.Mailbox { return box }), proto.WithDispatcher(&w)))
 		use(sys, pid, box)
@@ -176,16 +177,18 @@ func (s *sink) InvokeUserMessage(m any) {
 	s.got = append(s.got, m)
 }
 
-// The fields of protoactor's that say whether props name a mailbox and a dispatcher
-// are there.
+// The fields of protoactor's that say what props leave open are there.
 func TestPropsSayWhatTheyLeaveOpen(t *testing.T) {
 	bare := proto.PropsFromFunc(func(proto.Context) {})
-	full := bare.Clone(proto.WithMailbox(proto.Unbounded()), proto.WithDispatcher(proto.NewSynchronizedDispatcher(1)))
-	for _, field := range []string{"mailboxProducer", "dispatcher"} {
+	full := bare.Clone(proto.WithMailbox(proto.Unbounded()), proto.WithDispatcher(proto.NewSynchronizedDispatcher(1)),
+		proto.WithSpawnFunc(proto.DefaultSpawner), proto.WithOnInit(func(proto.Context) {}),
+		proto.WithReceiverMiddleware(func(next proto.ReceiverFunc) proto.ReceiverFunc { return next }),
+		proto.WithContextDecorator(func(next proto.ContextDecoratorFunc) proto.ContextDecoratorFunc { return next }))
+	for _, field := range []string{"mailboxProducer", "dispatcher", "spawner", "onInit", "receiverMiddleware", "contextDecorator"} {
 		require.True(t, unset(bare, field), field)
 		require.False(t, unset(full, field), field)
 	}
-	require.False(t, unset(bare, "no such field"))
+	require.False(t, unset(bare, "dispatcher", "no such field"))
 }
 
 // Workers are kept for later turns, no more than there may be, and end with the

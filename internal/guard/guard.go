@@ -21,8 +21,10 @@ type Hooks struct {
 	Stopped  func()                        // it has ended, and its children have
 	Goexit   func(self *actor.PID)         // it can handle nothing more
 	Labelled bool                          // the mailbox sets the pprof labels of Context
+	Reuse    bool                          // there is one actor, and no code that sees its envelopes or its bare context
 
-	ending bool // by Exit or a panic: no further message is handled
+	ending   bool // by Exit or a panic: no further message is handled
+	envelope *actor.MessageEnvelope
 }
 
 var extensionID = ctxext.NextContextExtensionID()
@@ -38,6 +40,9 @@ func From(c actor.ExtensionContext) *Hooks {
 
 // Props returns p with the guard and with opts. p itself is not changed.
 func Props(p *actor.Props, h *Hooks, opts ...actor.PropsOption) *actor.Props {
+	if h.Reuse {
+		opts = append(opts, actor.WithContextDecorator(h.decorate))
+	}
 	return p.Clone(append(opts, actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 		return func(c actor.ReceiverContext, env *actor.MessageEnvelope) {
 			h.receive(next, c, env)

@@ -1,0 +1,54 @@
+package guard
+
+import "github.com/asynkron/protoactor-go/actor"
+
+// Middleware, such as the guard, gets a message in an envelope, which protoactor
+// makes for each. With Reuse there is one, which goes from message to message until
+// the actor does what keeps it.
+
+// Wrap returns message as a mailbox is to hand it to the actor. Unwrap follows when
+// that is done.
+func (h *Hooks) Wrap(message any) any {
+	if !h.Reuse {
+		return message
+	}
+	switch message.(type) {
+	case *actor.MessageEnvelope:
+		return message
+	case actor.NotInfluenceReceiveTimeout, actor.AutoRespond: // seen to be one; gets the bare context
+		return message
+	}
+	if h.envelope == nil {
+		h.envelope = new(actor.MessageEnvelope)
+	}
+	h.envelope.Message = message
+	return h.envelope
+}
+
+// Unwrap lets go of the message.
+func (h *Hooks) Unwrap() {
+	if h.envelope != nil {
+		h.envelope.Message = nil
+	}
+}
+
+// keeper is the context of an actor with one envelope, which it gives away where it
+// outlives the message.
+type keeper struct {
+	actor.Context
+	hooks *Hooks
+}
+
+func (h *Hooks) decorate(next actor.ContextDecoratorFunc) actor.ContextDecoratorFunc {
+	return func(c actor.Context) actor.Context { return next(keeper{c, h}) }
+}
+
+func (k keeper) Forward(pid *actor.PID) {
+	k.hooks.envelope = nil
+	k.Context.Forward(pid)
+}
+
+func (k keeper) ReenterAfter(f *actor.Future, then func(any, error)) {
+	k.hooks.envelope = nil
+	k.Context.ReenterAfter(f, then)
+}
