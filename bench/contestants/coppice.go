@@ -124,7 +124,12 @@ func (a coppice) Mail() (contest.Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &protoMail{t.System(), t.PID(rootName + "/postman"), coppiceTree{t, false}.Stop}, nil
+	peer := func(props *proto.Props) (func() error, error) {
+		child := tree.Child{Name: "peer", Service: actor.Props(props), Restart: strategies.Temporary}
+		stop := func() error { return t.TerminateChild(context.Background(), rootName+"/peer") }
+		return stop, t.StartChild(context.Background(), rootName, child)
+	}
+	return &protoMail{t.System(), t.PID(rootName + "/postman"), peer, coppiceTree{t, false}.Stop}, nil
 }
 
 // Keep is a child that is a process.

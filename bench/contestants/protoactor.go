@@ -133,13 +133,18 @@ const callTimeout = 10 * time.Second
 func (protoAdapter) Mail() (contest.Mail, error) {
 	system := newSystem()
 	pid := system.Root.Spawn(proto.PropsFromFunc(postman))
-	return &protoMail{system, pid, func() error { return system.Root.StopFuture(pid).Wait() }}, nil
+	stop := func(pid *proto.PID) func() error {
+		return func() error { return system.Root.StopFuture(pid).Wait() }
+	}
+	peer := func(props *proto.Props) (func() error, error) { return stop(system.Root.Spawn(props)), nil }
+	return &protoMail{system, pid, peer, stop(pid)}, nil
 }
 
 // protoMail is mail to an actor, whoever supervises it.
 type protoMail struct {
 	system *proto.ActorSystem
 	pid    *proto.PID
+	peer   func(*proto.Props) (stop func() error, err error) // starts another such actor
 	stop   func() error
 }
 
@@ -172,7 +177,7 @@ func (m *protoMail) Tell(n int) error {
 
 func (m *protoMail) PingPong(n int) error {
 	done := make(chan struct{})
-	peer := m.system.Root.Spawn(proto.PropsFromFunc(func(c proto.Context) {
+	stop, err := m.peer(proto.PropsFromFunc(func(c proto.Context) {
 		switch c.Message().(type) {
 		case *proto.Started:
 			c.Request(m.pid, &ping{})
@@ -184,8 +189,11 @@ func (m *protoMail) PingPong(n int) error {
 			}
 		}
 	}))
+	if err != nil {
+		return err
+	}
 	<-done
-	return m.system.Root.StopFuture(peer).Wait()
+	return stop()
 }
 
 func (m *protoMail) Call(n int) error {
