@@ -118,7 +118,7 @@ func BenchmarkRestart(b *testing.B) {
 
 // BenchmarkSnapshot takes one of a tree.
 func BenchmarkSnapshot(b *testing.B) {
-	for _, n := range []int{10, 10_000} {
+	for _, n := range []int{10, 1_000, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("children=%d", n), func(b *testing.B) {
 			t := startBench(b, tree.Spec{Children: waiters(n)})
 			b.ReportAllocs()

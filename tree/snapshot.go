@@ -123,7 +123,7 @@ func (n *Node) Find(path string) *Node {
 
 // Snapshot shows the whole tree. It waits for no supervisor, whatever each of
 // them is doing. Every supervisor is seen at one moment, the tree as a whole from
-// the root down at moments that may differ. A supervisor of more than 256 children
+// the root down at moments that may differ. A supervisor of more than 64 children
 // is looked at in pieces of that many, so as not to hold it up. After the end of the
 // tree Snapshot shows the last state. The error is the cause of ctx if that has
 // ended.
@@ -191,9 +191,12 @@ func (t *Tree) rootState() State {
 	}
 }
 
-// snapshotPiece is how many children are looked at together. The supervisor waits
-// no longer than that takes.
-const snapshotPiece = 256
+// How many children snapshot looks at until it lets those go first who wait for the
+// supervisor's lock, and until it yields the processor whoever waits.
+const (
+	snapshotPiece = 64
+	snapshotTurn  = 8 * snapshotPiece
+)
 
 // snapshot fills in what is the supervisor's of its node.
 func (s *supervisor) snapshot(n *Node) {
@@ -210,24 +213,32 @@ func (s *supervisor) snapshot(n *Node) {
 		}
 		n.Uptime = uptime(n.LastStart, n.State, now)
 	}
-	n.Children = make([]Node, 0, count)
+	list := make([]Node, 0, count)
 	var supervisors []*child
-	for lo := 0; lo < len(slots); lo += snapshotPiece {
-		s.mu.Lock()
-		for _, slot := range slots[lo:min(lo+snapshotPiece, len(slots))] {
-			if slot == nil {
-				continue
-			}
-			k := s.childOf(slot)
-			n.Children = n.Children[:len(n.Children)+1]
-			k.look(&n.Children[len(n.Children)-1], slot, now)
-			if k.supervises() {
-				supervisors = append(supervisors, k)
-			}
+	s.mu.Lock()
+	for i := range slots {
+		switch {
+		case (i+1)%snapshotTurn == 0:
+			s.mu.yield()
+		case (i+1)%snapshotPiece == 0:
+			s.mu.pass()
 		}
-		s.mu.Unlock()
-		runtime.Gosched() // to who has waited for the lock
+		slot := slots[i] // it may be gone by now
+		if slot == nil {
+			continue
+		}
+		k := s.childOf(slot)
+		list = list[:len(list)+1]
+		k.look(&list[len(list)-1], slot, now)
+		if k.supervises() {
+			supervisors = append(supervisors, k)
+		}
 	}
+	s.mu.Unlock()
+	if len(slots) > snapshotPiece {
+		runtime.Gosched() // the caller may read all the time
+	}
+	n.Children = list
 	for i, next := 0, supervisors; len(next) > 0; i++ {
 		if n.Children[i].Path == next[0].path {
 			next[0].below(&n.Children[i])

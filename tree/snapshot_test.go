@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -186,4 +187,49 @@ func TestSnapshotOnTheWay(t *testing.T) {
 		_, err = s.CountChildren(ctx, "root")
 		require.Error(t, err)
 	})
+}
+
+// Children that go while a large supervisor is looked at do not disturb what is seen
+// of the others.
+func TestSnapshotOfMany(t *testing.T) {
+	const all, every = 4_500, 9
+	spec := tree.Spec{Children: waiters(all)}
+	for i := range spec.Children {
+		spec.Children[i].Restart = strategies.Temporary
+	}
+	r, err := unwatched.Start(t.Context(), spec)
+	require.NoError(t, err)
+	gone := make(chan error)
+	go func() {
+		defer close(gone)
+		for i := 0; i < all; i += every {
+			if err := r.TerminateChild(t.Context(), "root/w"+strconv.Itoa(i)); err != nil {
+				gone <- err
+			}
+		}
+	}()
+	for over := false; !over; {
+		select {
+		case err, more := <-gone:
+			require.NoError(t, err)
+			over = !more
+		default:
+		}
+		n, err := r.Snapshot(t.Context())
+		require.NoError(t, err)
+		last, stay := -1, 0
+		for _, c := range n.Children {
+			i, err := strconv.Atoi(c.Name[1:])
+			require.NoError(t, err)
+			require.Greater(t, i, last, "in start order")
+			if last = i; i%every != 0 {
+				stay++
+				require.Equal(t, tree.Running, c.State)
+			}
+		}
+		require.Equal(t, all-all/every, stay)
+		require.True(t, !over || len(n.Children) == stay, "and then they are gone")
+	}
+	_, err = r.Stop(context.Background())
+	require.NoError(t, err)
 }

@@ -5,7 +5,6 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,7 +35,7 @@ type supervisor struct {
 	pid *proto.PID
 	box mailbox
 
-	mu sync.Mutex // guards m and all slots; never held while anything waits
+	mu lock // guards m and all slots; never held while anything waits
 	m  *machine.Machine
 
 	// Of the actor's own goroutine.

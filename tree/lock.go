@@ -1,0 +1,40 @@
+package tree
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// lock is a mutex whose holder can let those who wait for it go first.
+type lock struct {
+	sync.Mutex
+	waiting atomic.Int32
+}
+
+func (l *lock) Lock() {
+	if !l.TryLock() {
+		l.wait()
+	}
+}
+
+func (l *lock) wait() {
+	l.waiting.Add(1)
+	l.Mutex.Lock()
+	l.waiting.Add(-1)
+}
+
+// pass lets those who wait go first. A mutex alone would mostly be taken back before
+// anyone has woken up.
+func (l *lock) pass() {
+	if l.waiting.Load() > 0 {
+		l.yield()
+	}
+}
+
+// yield gives up the lock, and the processor, for a moment.
+func (l *lock) yield() {
+	l.Unlock()
+	runtime.Gosched()
+	l.Lock()
+}
