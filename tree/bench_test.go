@@ -116,18 +116,24 @@ func BenchmarkRestart(b *testing.B) {
 	}
 }
 
-// BenchmarkSnapshot takes one of a tree.
+// BenchmarkSnapshot takes one of a tree: a new one, or where the one before was.
 func BenchmarkSnapshot(b *testing.B) {
-	for _, n := range []int{10, 1_000, 10_000, 100_000} {
-		b.Run(fmt.Sprintf("children=%d", n), func(b *testing.B) {
-			t := startBench(b, tree.Spec{Children: waiters(n)})
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := t.Snapshot(b.Context()); err != nil {
-					b.Fatal(err)
+	for _, again := range []bool{false, true} {
+		for _, n := range []int{10, 1_000, 10_000, 100_000} {
+			b.Run(fmt.Sprintf("children=%d/again=%v", n, again), func(b *testing.B) {
+				t := startBench(b, tree.Spec{Children: waiters(n)})
+				var node tree.Node
+				b.ReportAllocs()
+				for b.Loop() {
+					if !again {
+						node = tree.Node{}
+					}
+					if err := t.ReadSnapshot(b.Context(), &node); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 

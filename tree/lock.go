@@ -28,13 +28,8 @@ func (l *lock) wait() {
 // anyone has woken up.
 func (l *lock) pass() {
 	if l.waiting.Load() > 0 {
-		l.yield()
+		l.Unlock()
+		runtime.Gosched()
+		l.Lock()
 	}
-}
-
-// yield gives up the lock, and the processor, for a moment.
-func (l *lock) yield() {
-	l.Unlock()
-	runtime.Gosched()
-	l.Lock()
 }

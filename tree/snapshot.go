@@ -3,6 +3,7 @@ package tree
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"runtime"
 	"time"
 
@@ -123,18 +124,35 @@ func (n *Node) Find(path string) *Node {
 
 // Snapshot shows the whole tree. It waits for no supervisor, whatever each of
 // them is doing. Every supervisor is seen at one moment, the tree as a whole from
-// the root down at moments that may differ. A supervisor of more than 64 children
+// the root down at moments that may differ. A supervisor of more than 16 children
 // is looked at in pieces of that many, so as not to hold it up. After the end of the
 // tree Snapshot shows the last state. The error is the cause of ctx if that has
 // ended.
-func (t *Tree) Snapshot(ctx context.Context) (Node, error) {
-	if ctx.Err() != nil {
-		return Node{}, &RequestError{"snapshot", t.root.path, context.Cause(ctx)}
-	}
-	n := Node{Name: t.root.path, Path: t.root.path, Kind: "supervisor", Incarnation: 1, State: t.rootState()}
-	t.root.snapshot(&n)
-	return n, nil
+func (t *Tree) Snapshot(ctx context.Context) (n Node, err error) {
+	err = t.ReadSnapshot(ctx, &n)
+	return n, err
 }
+
+// ReadSnapshot is Snapshot for one who looks again and again: it writes the snapshot
+// over n, in the memory that an earlier one has left there, and so takes a fraction of
+// the time. n must not be in use meanwhile. After an error n is as before; a nil n is
+// one.
+func (t *Tree) ReadSnapshot(ctx context.Context, n *Node) error {
+	err := errNowhere
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	} else if n != nil {
+		*n = Node{
+			Name: t.root.path, Path: t.root.path, Kind: "supervisor", Incarnation: 1, State: t.rootState(),
+			Children: n.Children,
+		}
+		t.root.snapshot(n)
+		return nil
+	}
+	return &RequestError{"snapshot", t.root.path, err}
+}
+
+var errNowhere = errors.New("the node to be read into is nil")
 
 // Find shows the child or supervisor at path and all below it, without waiting.
 // Errors: ErrNotFound, ErrNotSupervisor, ErrSupervisorStopped, the cause of ctx.
@@ -191,11 +209,12 @@ func (t *Tree) rootState() State {
 	}
 }
 
-// How many children snapshot looks at until it lets those go first who wait for the
-// supervisor's lock, and until it yields the processor whoever waits.
 const (
-	snapshotPiece = 64
-	snapshotTurn  = 8 * snapshotPiece
+	// piece is how many children snapshot looks at until it lets those go first who
+	// wait for the supervisor's lock.
+	piece = 16
+	// many children take so long that who reads all the time is to let others in.
+	many = 1024
 )
 
 // snapshot fills in what is the supervisor's of its node.
@@ -213,14 +232,14 @@ func (s *supervisor) snapshot(n *Node) {
 		}
 		n.Uptime = uptime(n.LastStart, n.State, now)
 	}
-	list := make([]Node, 0, count)
+	list, used := n.Children[:0], true
+	if cap(list) < count {
+		list, used = make([]Node, 0, count), false
+	}
 	var supervisors []*child
 	s.mu.Lock()
 	for i := range slots {
-		switch {
-		case (i+1)%snapshotTurn == 0:
-			s.mu.yield()
-		case (i+1)%snapshotPiece == 0:
+		if (i+1)%piece == 0 {
 			s.mu.pass()
 		}
 		slot := slots[i] // it may be gone by now
@@ -229,14 +248,23 @@ func (s *supervisor) snapshot(n *Node) {
 		}
 		k := s.childOf(slot)
 		list = list[:len(list)+1]
-		k.look(&list[len(list)-1], slot, now)
+		at := &list[len(list)-1]
+		if used {
+			*at = Node{Children: at.Children} // to be written over as well
+		}
+		k.look(at, slot, now)
 		if k.supervises() {
 			supervisors = append(supervisors, k)
+		} else {
+			at.Children = nil
 		}
 	}
 	s.mu.Unlock()
-	if len(slots) > snapshotPiece {
-		runtime.Gosched() // the caller may read all the time
+	if len(slots) > many {
+		runtime.Gosched()
+	}
+	if before := n.Children; len(before) > len(list) {
+		clear(before[len(list):])
 	}
 	n.Children = list
 	for i, next := 0, supervisors; len(next) > 0; i++ {
@@ -268,7 +296,10 @@ func (k *child) look(n *Node, slot *machine.Slot, now time.Time) {
 func (k *child) below(n *Node) {
 	if s := k.nested.Load(); s != nil && n.State != Down && n.State != Restarting {
 		s.snapshot(n)
-	} else if k.traits.spec != nil {
+		return
+	}
+	n.Children = nil
+	if k.traits.spec != nil {
 		n.Strategy, n.Intensity = k.traits.spec.Strategy, k.traits.spec.Intensity.WithDefaults()
 	}
 }

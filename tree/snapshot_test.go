@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	proto "github.com/asynkron/protoactor-go/actor"
@@ -186,6 +187,61 @@ func TestSnapshotOnTheWay(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		_, err = s.CountChildren(ctx, "root")
 		require.Error(t, err)
+	})
+}
+
+// A snapshot written over an earlier one is as a new one, whatever has become of the
+// tree meanwhile.
+func TestReadSnapshot(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		sub := func(name string, names ...string) tree.Child {
+			spec := tree.Spec{Intensity: strategies.Intensity{Max: 1}}
+			for _, n := range names {
+				spec.Children = append(spec.Children, tree.Child{Name: n, Service: newPart()})
+			}
+			return tree.Child{Name: name, Service: spec, Restart: strategies.Temporary}
+		}
+		failing := newPart()
+		s := start(t, tree.Spec{Intensity: unlimited, Children: []tree.Child{
+			{Name: "a", Service: newPart()}, sub("s1", "x", "y", "z"), {Name: "b", Service: failing}, sub("s2"), sub("s3", "u"),
+		}})
+		var n tree.Node
+		check := func() {
+			t.Helper()
+			want, err := s.Snapshot(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, s.ReadSnapshot(t.Context(), &n))
+			require.Equal(t, want, n)
+		}
+		check()
+		whole := n.Children
+		time.Sleep(time.Second)
+		failing.end(errBoom)
+		synctest.Wait()
+		check()
+		for _, do := range []func() error{
+			func() error { return s.TerminateChild(t.Context(), "root/s1/y") },
+			func() error { return s.TerminateChild(t.Context(), "root/a") },
+			func() error { return s.StartChild(t.Context(), "root/s2", tree.Child{Name: "new", Service: newPart()}) },
+			func() error { return s.TerminateChild(t.Context(), "root/s1") },
+			func() error { return s.StartChild(t.Context(), "root", sub("s4", "k", "l")) },
+		} {
+			require.NoError(t, do())
+			check()
+		}
+		require.Same(t, &whole[0], &n.Children[0])
+		require.NoError(t, s.TerminateChild(t.Context(), "root/s4"))
+		check()
+		require.Zero(t, whole[len(n.Children)], "nothing is kept of what is gone")
+		_, err := s.Stop(context.Background())
+		require.NoError(t, err)
+		check()
+		before := n
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cancel(errBoom)
+		require.ErrorIs(t, s.ReadSnapshot(ctx, &n), errBoom)
+		require.Equal(t, before, n)
+		require.ErrorContains(t, s.ReadSnapshot(t.Context(), nil), "snapshot root: the node to be read into is nil")
 	})
 }
 

@@ -27,12 +27,13 @@ const rootName = "bench"
 type coppiceTree struct {
 	*tree.Tree
 	dynamic bool
+	seen    *tree.Node // by List
 }
 
 func (a coppice) Start(spec *contest.Spec) (contest.Tree, error) {
 	if !a.dynamic {
 		t, err := quiet.Start(context.Background(), coppiceSpec(spec))
-		return coppiceTree{t, false}, err
+		return coppiceTree{t, false, new(tree.Node)}, err
 	}
 	if spec.Strategy != contest.OneForOne || spec.GiveUp {
 		return nil, contest.ErrHasNone
@@ -55,7 +56,7 @@ func (a coppice) Start(spec *contest.Spec) (contest.Tree, error) {
 			return nil, err
 		}
 	}
-	return coppiceTree{t, true}, nil
+	return coppiceTree{t, true, new(tree.Node)}, nil
 }
 
 func coppiceSpec(spec *contest.Spec) tree.Spec {
@@ -103,9 +104,10 @@ func (t coppiceTree) root() string {
 	return tree.DefaultName
 }
 
+// List reads again and again into the same memory.
 func (t coppiceTree) List() (int, error) {
-	n, err := t.Snapshot(context.Background())
-	return len(n.Children), err
+	err := t.ReadSnapshot(context.Background(), t.seen)
+	return len(t.seen.Children), err
 }
 
 func (t coppiceTree) Count() (int, error) {
@@ -129,7 +131,7 @@ func (a coppice) Mail() (contest.Mail, error) {
 		stop := func() error { return t.TerminateChild(context.Background(), rootName+"/peer") }
 		return stop, t.StartChild(context.Background(), rootName, child)
 	}
-	return &protoMail{t.System(), t.PID(rootName + "/postman"), peer, coppiceTree{t, false}.Stop}, nil
+	return &protoMail{t.System(), t.PID(rootName + "/postman"), peer, coppiceTree{Tree: t}.Stop}, nil
 }
 
 // Keep is a child that is a process.
@@ -140,7 +142,7 @@ func (a coppice) Keep(path string, args []string, pipe *os.File) (func() error, 
 	t, err := quiet.Start(context.Background(), tree.Spec{Intensity: unlimited, Children: []tree.Child{
 		{Name: "process", Service: &proc.Command{Path: path, Args: args, Files: []*os.File{pipe}, Logger: discard}},
 	}})
-	return coppiceTree{t, false}.Stop, err
+	return coppiceTree{Tree: t}.Stop, err
 }
 
 // Lines has a Logger that calls line.
