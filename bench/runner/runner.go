@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/coppice-go/coppice/bench/contest"
@@ -59,7 +60,7 @@ type cell struct {
 }
 
 // Run carries the plan out. Pass after pass, every group has its contestants in
-// turn, until each cell is steady. It returns what was measured also when ctx
+// turn, each pass another first, until each cell is steady. It returns what was measured also when ctx
 // ends, and then says so in About.Partial.
 func (p *Plan) Run(ctx context.Context, about results.About) (*results.Set, error) {
 	groups := p.groups(&about)
@@ -155,7 +156,8 @@ func (p *Plan) pass(ctx context.Context, due []*group, pass int, begin time.Time
 	}
 	for _, g := range due {
 		since := time.Now()
-		for _, c := range g.cells {
+		first := (pass - 1) % len(g.cells)
+		for i, c := range slices.Concat(g.cells[first:], g.cells[:first]) {
 			done++
 			if c.none != "" {
 				continue
@@ -164,6 +166,9 @@ func (p *Plan) pass(ctx context.Context, due []*group, pass int, begin time.Time
 				return errBudget
 			}
 			p.Progress.Cell(pass, done, all, g.workload, g.n, c.contestant.Name)
+			if pass == 1 && i == 0 && g.workload.Children {
+				p.warm(ctx, g, c)
+			}
 			p.run(ctx, g, c)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -172,6 +177,14 @@ func (p *Plan) pass(ctx context.Context, due []*group, pass int, begin time.Time
 		p.Progress.Group(pass, g.workload, g.n, g.rows(g.workload.Metrics[:1]), time.Since(since))
 	}
 	return nil
+}
+
+// warm lets the contestant whose turn is first run once without counting: on a virtual
+// machine the first use of memory costs much more than any later one, by whatever
+// process.
+func (p *Plan) warm(ctx context.Context, g *group, c *cell) {
+	uncounted := cell{contestant: c.contestant, values: make(map[string][]float64)}
+	p.run(ctx, g, &uncounted)
 }
 
 // perChildMB is more than any contestant needs for a child.

@@ -70,10 +70,25 @@ func TestContestantsTakeTurns(t *testing.T) {
 	var l log
 	set, err := plan(&l, script(steady), script(steady)).Run(context.Background(), about())
 	require.NoError(t, err)
-	require.Equal(t, []string{"1a1", "1b1", "1a2", "1b2", "2a1", "2b1", "2a2", "2b2"}, l.cells)
+	require.Equal(t, []string{"1a1", "1b1", "1a2", "1b2", "2b1", "2a1", "2b2", "2a2"}, l.cells)
 	require.Equal(t, row(3, 3, 3, 2), set.Rows[0])
 	require.Len(t, set.Rows, 4)
 	require.Equal(t, map[string]string{"a": "1", "b": "1"}, set.About.Versions)
+}
+
+// Where there are many children the very first is a run more, which does not count.
+func TestMemoryIsUsedBefore(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "count")
+	counting := script(`echo >> ` + file + `; echo '{"metric":"start","value":'$(wc -l < ` + file + `)'}'`)
+	var l log
+	p := plan(&l, counting, script(`echo '{"metric":"start","value":1}'`))
+	p.Workloads, p.N = []*workloads.Workload{workloads.Find("start-stop")}, []int{1}
+	p.MaxRuns = 2
+	set, err := p.Run(context.Background(), about())
+	require.NoError(t, err)
+	got, _ := set.Find("start-stop", "a", 1, "start")
+	require.Equal(t, []float64{2, 3, 2}, []float64{got.Min, got.Max, float64(got.Runs)})
+	require.Equal(t, []string{"1a1", "1b1", "2b1", "2a1"}, l.cells)
 }
 
 // As long as one of a group is not steady all of it goes on, up to the most.
