@@ -89,8 +89,9 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before 
 		k.path, paths = paths[:len(path)+1+len(name)], paths[len(path)+1+len(name):]
 		k.init(s, c, c.Service)
 		k.static = true
-		if mc := k.machineChild(); shared == nil || *shared != mc {
-			shared = &mc
+		if own := k.machineChild(); shared == nil || *shared != own {
+			shared = new(machine.Child)
+			*shared = own
 		}
 		k.slot = s.m.Add(name, shared, k)
 		k.slot.Gen, k.last = before.numbers(name)
