@@ -49,6 +49,32 @@ func TestRestartAheadOfAStorm(t *testing.T) {
 	}
 }
 
+// What came before an end is done before, however long the child had run: here it is
+// terminated by a request, and has not failed.
+func TestRequestBeforeAnEnd(t *testing.T) {
+	for _, ran := range []time.Duration{0, time.Second} {
+		t.Run(ran.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				a := newPart()
+				up := make(chan struct{})
+				slow := announced{onStart(func(ctx context.Context, _ int) error { <-up; actor.Ready(ctx); return nil })}
+				w := start(t, tree.Spec{Intensity: none, Children: kids(a)})
+				sleep(ran)
+				started := later(func() error {
+					return w.StartChild(context.Background(), "root", tree.Child{Name: "slow", Service: slow})
+				})
+				terminated := later(func() error { return w.TerminateChild(context.Background(), "root/a") })
+				require.True(t, pending(terminated))
+				a.end(errBoom)
+				close(up)
+				require.NoError(t, <-started)
+				require.NoError(t, <-terminated)
+				w.requireAlive()
+			})
+		})
+	}
+}
+
 // The end of a child that needs no readiness is never taken for a failed start,
 // however soon it comes and whatever waits before it.
 func TestEndAtOnceIsNoFailedStart(t *testing.T) {

@@ -17,6 +17,19 @@ import (
 	"github.com/coppice-go/coppice/tree"
 )
 
+// A panic of a child that is stopped because its start took too long is told.
+func TestPanicAfterStartTimeout(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := announced{onStart(func(ctx context.Context, _ int) error { <-ctx.Done(); panic(errBoom) })}
+		w := record(t)
+		_, err := w.runner().Start(t.Context(), tree.Spec{Children: []tree.Child{{Name: "a", Service: a, StartTimeout: time.Second}}})
+		require.ErrorIs(t, err, actor.ErrStartTimeout)
+		require.ErrorIs(t, err, errBoom)
+		var p *actor.PanicError
+		require.ErrorAs(t, err, &p)
+	})
+}
+
 // A child with a StartTimeout is waited for until it calls Ready.
 func TestReadyInTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {

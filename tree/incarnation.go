@@ -152,8 +152,9 @@ func (i *incarnation) end(err error) {
 	}
 }
 
-// longRun is how long a child must have run to be no part of a storm.
-const longRun = time.Millisecond
+// longRun is how long a child must have run to be no part of a storm. A variable for
+// the tests.
+var longRun = time.Millisecond
 
 // goesAhead tells whether the end of the incarnation is to be served before others:
 // siblings that crash all the time do not hold up the restart of one that has not.

@@ -5,7 +5,7 @@ import "github.com/coppice-go/coppice/tree/internal/machine"
 // inputs are those that a supervisor has before it, in the order in which they are
 // to be done:
 //
-//   - what came in ahead;
+//   - what came in ahead, and went by nothing that is firm;
 //   - what it has fed itself, which goes on with what it is doing;
 //   - what came in.
 //
@@ -56,7 +56,11 @@ func (q *inputs) next(box *mailbox) (in machine.Input, ok bool) {
 		if q.row < maxSteps {
 			q.row = 0
 		}
-		return q.news.pop(), true
+		in = q.news.pop()
+		if isFirm(&in) {
+			box.firm.Add(-1)
+		}
+		return in, true
 	}
 	q.row = 0
 	return q.first(box)

@@ -56,6 +56,54 @@ func TestInputs(t *testing.T) {
 	}
 }
 
+// Nothing goes ahead of what is firm, until that is done.
+func TestInputsAheadOfNothingFirm(t *testing.T) {
+	for name, firm := range map[string]machine.Input{
+		"a request":      {Kind: machine.Ask},
+		"a stop":         {Kind: machine.Stop},
+		"a kill":         {Kind: machine.Kill},
+		"bad health":     {Kind: machine.Unhealthy},
+		"an end like it": {Kind: machine.Exited, Ahead: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var (
+				q   inputs
+				box mailbox
+			)
+			end := func(gen int, ahead bool) { box.post(machine.Input{Kind: machine.Exited, Gen: gen, Ahead: ahead}) }
+			next := func(want int) {
+				t.Helper()
+				in, ok := q.next(&box)
+				require.True(t, ok)
+				require.Equal(t, want, in.Gen)
+			}
+			end(1, false)
+			next(1)
+			end(3, false)
+			end(2, true)
+			next(2)
+			end(4, false)
+			if firm.Gen = 5; firm.Ahead {
+				box.firm.Store(1) // another before it
+			}
+			box.post(firm)
+			end(6, true)
+			next(3)
+			end(7, true)
+			for want := 4; want <= 7; want++ {
+				next(want)
+			}
+			if firm.Ahead {
+				box.firm.Store(0)
+			}
+			end(9, false)
+			end(8, true)
+			next(8)
+			next(9)
+		})
+	}
+}
+
 // Room for very many is not kept.
 func TestInputsMemory(t *testing.T) {
 	var (

@@ -32,8 +32,9 @@ type mailbox struct {
 	at        int   // the next of them
 	suspended bool
 
-	urgent atomic.Bool // there are system messages
-	hasty  atomic.Bool // there are inputs ahead
+	urgent atomic.Bool  // there are system messages
+	hasty  atomic.Bool  // there are inputs ahead
+	firm   atomic.Int64 // inputs not done yet that none goes ahead of
 
 	_ [64]byte // what senders write is in no cache line that a turn reads for each message
 
@@ -78,6 +79,18 @@ func (m *mailbox) PostSystemMessage(message any) {
 	m.unlockAndRun()
 }
 
+// isFirm tells whether no input goes ahead of this one. They do of what there is much
+// of in a storm: ends soon after a start.
+func isFirm(in *machine.Input) bool {
+	switch in.Kind {
+	case machine.Ask, machine.Stop, machine.Kill, machine.Unhealthy:
+		return true
+	case machine.Exited:
+		return in.Ahead
+	}
+	return false
+}
+
 // post queues an input of the supervisor.
 func (m *mailbox) post(in machine.Input) {
 	m.mu.Lock()
@@ -85,10 +98,13 @@ func (m *mailbox) post(in machine.Input) {
 	case m.closed:
 		m.mu.Unlock()
 		return
-	case in.Ahead:
+	case in.Ahead && m.firm.Load() == 0:
 		m.ahead = append(m.ahead, in)
 		m.hasty.Store(true)
 	default:
+		if isFirm(&in) {
+			m.firm.Add(1)
+		}
 		m.inputs = append(m.inputs, in)
 	}
 	m.unlockAndRun()

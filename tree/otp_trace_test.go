@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coppice-go/coppice/tree"
 	"github.com/coppice-go/coppice/tree/internal/otp"
 )
 
@@ -30,7 +31,16 @@ func compared(e otp.Event) bool {
 	return true
 }
 
-func TestOTPTraces(t *testing.T) {
+func TestOTPTraces(t *testing.T) { playOTPTraces(t) }
+
+// In virtual time no child runs for long. Here all are taken to have: their ends go
+// ahead of none that came before.
+func TestOTPTracesOfLongRuns(t *testing.T) {
+	defer tree.SetLongRun(0)()
+	playOTPTraces(t)
+}
+
+func playOTPTraces(t *testing.T) {
 	cases, err := otp.Load(filepath.Join("testdata", "otp"))
 	require.NoError(t, err)
 	require.NotEmpty(t, cases)

@@ -100,9 +100,9 @@ func (m *Machine) run() {
 		if m.op.kind != opNone || m.phase != up {
 			return
 		}
+		m.kids.compact() // no position is in use
 		it, ok := m.nextItem()
 		if !ok {
-			m.kids.compact()
 			return
 		}
 		m.handle(it)
@@ -159,10 +159,10 @@ func (m *Machine) exited(s *Slot, gen int, end actor.End, ahead bool) {
 		m.setState(s, Ended)
 		m.noteEnd(s, end)
 		q := &m.queue
-		if ahead {
+		if ahead && m.queue.firm == 0 {
 			q = &m.ahead
 		}
-		q.push(item{kind: itemExit, slot: s, gen: gen})
+		q.push(item{kind: itemExit, slot: s, gen: gen, soon: !ahead})
 	}
 }
 

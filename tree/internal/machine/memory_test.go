@@ -75,6 +75,33 @@ func TestSlotsMemory(t *testing.T) {
 	require.Len(t, small.list, 2, "a hole or two do not matter")
 }
 
+// Holes are closed also while there is always a request that waits.
+func TestHolesUnderLoad(t *testing.T) {
+	m := New(Config{Dynamic: true, Intensity: strategies.Intensity{Max: strategies.Unlimited}})
+	spec := &Child{Restart: strategies.Temporary}
+	var starting *Slot
+	step := func(in Input) {
+		for _, e := range m.Step(m.now, in) {
+			if e.Kind == DoStart {
+				starting = e.Slot
+			}
+		}
+	}
+	ask := func(i int) {
+		step(Input{Kind: Ask, Request: &Request{Op: StartInstance, Name: fmt.Sprint(i), Child: spec}})
+	}
+	step(Input{Kind: Begin})
+	ask(0)
+	for i := range 1000 {
+		ask(i + 1)
+		s := starting
+		step(Input{Kind: Ready, Slot: s, Gen: s.Gen})
+		step(Input{Kind: Exited, Slot: s, Gen: s.Gen})
+		require.LessOrEqual(t, m.Len(), 2)
+		require.Less(t, len(m.List()), 32)
+	}
+}
+
 // What one step has told is let go by the next, and a long tale is not kept.
 func TestEffectsMemory(t *testing.T) {
 	m := New(Config{})

@@ -13,6 +13,7 @@ const (
 type item struct {
 	kind    itemKind
 	counted bool // itemRetry: the restart is in the window already
+	soon    bool // itemExit: others may go ahead
 	slot    *Slot
 	gen     int
 	token   uint64
@@ -24,11 +25,17 @@ type item struct {
 type queue struct {
 	items []item
 	head  int
+	firm  int // how many of the items no other goes ahead of
 }
 
 func (q *queue) empty() bool { return q.head == len(q.items) }
 
-func (q *queue) push(it item) { q.items = append(q.items, it) }
+func (q *queue) push(it item) {
+	q.items = append(q.items, it)
+	if !it.soon {
+		q.firm++
+	}
+}
 
 func (q *queue) pop() (item, bool) {
 	if q.empty() {
@@ -37,6 +44,9 @@ func (q *queue) pop() (item, bool) {
 	it := q.items[q.head]
 	q.items[q.head] = item{}
 	q.head++
+	if !it.soon {
+		q.firm--
+	}
 	switch {
 	case q.head == len(q.items):
 		q.items, q.head = q.items[:0], 0
@@ -53,6 +63,7 @@ func (q *queue) withdraw(r *Request) {
 	for i := q.head; i < len(q.items); i++ {
 		if q.items[i].req == r {
 			q.items = append(q.items[:i], q.items[i+1:]...)
+			q.firm--
 			return
 		}
 	}

@@ -28,10 +28,10 @@ func (r *reference) start(s *Slot) (failed *actor.End) {
 		r.emit(Event{Kind: ChildStarted, Slot: s, Gen: s.Gen})
 		return nil
 	case in.Kind == TimerFired:
-		r.late = s
+		r.late, r.lateErr = s, actor.ErrStartTimeout
 		r.stopping(s, actor.ErrUnhealthy, r.grace(s))
 		r.late = nil
-		in.End = actor.End{Class: actor.ClassStartFailed, Err: actor.ErrStartTimeout}
+		in.End = actor.End{Class: actor.ClassStartFailed, Err: r.lateErr}
 	}
 	r.enter(s, Down)
 	if in.End.Class == actor.ClassIgnore {

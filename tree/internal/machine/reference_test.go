@@ -2,6 +2,7 @@ package machine
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -14,24 +15,25 @@ import (
 // one thing after the other and waits in the middle of it, as OTP's does. It is
 // slow, and made to be read. It stands where a Machine can.
 type reference struct {
-	cfg    Config
-	kids   []*Slot // in start order
-	times  []time.Time
-	count  int // restarts, where there is no limit
-	queue  []item
-	phase  phase
-	token  uint64
-	req    *Request // being carried out
-	cur    *Slot    // whose start or end is waited for
-	late   *Slot    // being stopped because it was not ready in time
-	lost   []lost
-	common uint64 // token of the common timer
-	now    time.Time
-	in     Input
-	out    []Effect
-	resume func() (struct{}, bool)
-	wait   func()
-	close  func()
+	cfg     Config
+	kids    []*Slot // in start order
+	times   []time.Time
+	count   int // restarts, where there is no limit
+	queue   []item
+	phase   phase
+	token   uint64
+	req     *Request // being carried out
+	cur     *Slot    // whose start or end is waited for
+	late    *Slot    // being stopped because it was not ready in time
+	lateErr error
+	lost    []lost
+	common  uint64 // token of the common timer
+	now     time.Time
+	in      Input
+	out     []Effect
+	resume  func() (struct{}, bool)
+	wait    func()
+	close   func()
 }
 
 func newReference(cfg Config) *reference {
@@ -265,8 +267,11 @@ func (r *reference) disarm(s *Slot) {
 
 func (r *reference) note(s *Slot, end actor.End) {
 	r.enter(s, s.State)
-	if s == r.late {
-		return // its end is the failure of its start
+	if s == r.late { // its end is the failure of its start
+		if end.Class == actor.ClassAbnormal {
+			r.lateErr = fmt.Errorf("%w, and when it was stopped: %w", actor.ErrStartTimeout, end.Err)
+		}
+		return
 	}
 	s.Last, s.HasEnded, s.ran = end, true, 0
 	if s.isReady {

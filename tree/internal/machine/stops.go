@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -159,7 +160,11 @@ func (m *Machine) stopped(s *Slot, end actor.End) {
 	case s.failing != nil && !startTimedOut:
 		m.setState(s, Down)
 	case startTimedOut:
-		m.startFailed(s, actor.End{Class: actor.ClassStartFailed, Err: s.failing})
+		err := s.failing
+		if end.Class == actor.ClassAbnormal && s.Stuck != s.Gen { // a panic
+			err = fmt.Errorf("%w, and when it was stopped: %w", err, end.Err)
+		}
+		m.startFailed(s, actor.End{Class: actor.ClassStartFailed, Err: err})
 	default:
 		m.settle(s, end)
 	}

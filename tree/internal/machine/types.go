@@ -136,7 +136,7 @@ type Input struct {
 	Token   uint64
 	Delay   time.Duration
 	Request *Request
-	Ahead   bool // served before what waits already
+	Ahead   bool // served before waiting ends that were not
 }
 
 // RequestOp is what is asked for.
