@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -226,4 +227,22 @@ func TestManyTrees(t *testing.T) {
 		wg.Wait()
 		synctest.Wait()
 	})
+}
+
+// A small tree needs little memory, and its own actor system is complete.
+func TestSmallTreeIsSmall(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	r, err := unwatched.Start(t.Context(), tree.Spec{Children: waiters(1)})
+	require.NoError(t, err)
+	require.Less(t, heap(), before+512<<10)
+	_, ok := r.System().ProcessRegistry.GetLocal("eventstream")
+	require.True(t, ok)
+	_, err = r.Stop(context.Background())
+	require.NoError(t, err)
 }

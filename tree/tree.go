@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -217,7 +218,20 @@ func newSystem(log *slog.Logger) *proto.ActorSystem {
 	// that came too late and to a request is needed.
 	system.EventStream = eventstream.NewEventStream()
 	system.EventStream.Subscribe(func(event any) { answerDeadLetter(system, event) })
+	shrink(system.ProcessRegistry)
 	return system
+}
+
+// shrink lets go of most of the maps that protoactor keeps for addresses: there are
+// 32,768, of 3 MB together, and 512 do as well.
+func shrink(r *proto.ProcessRegistryValue) {
+	const stream = "eventstream" // the only one registered
+	p, ok := r.GetLocal(stream)
+	all := r.LocalPIDs.LocalPIDs
+	r.LocalPIDs.LocalPIDs = slices.Clone(all[:min(16, len(all))])
+	if ok {
+		r.Add(p, stream)
+	}
 }
 
 func answerDeadLetter(system *proto.ActorSystem, event any) {
