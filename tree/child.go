@@ -211,7 +211,7 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
 func (s *supervisor) begin(i *incarnation) {
 	s.starts.add(i)
 	if !s.m.StartsMore() {
-		s.starts.flush()
+		s.starts.send()
 	}
 }
 

@@ -1,12 +1,14 @@
 package tree
 
+import "github.com/coppice-go/coppice/tree/internal/machine"
+
 // starts has the goroutines of incarnations begin, in order: each begins the next of
-// its row as soon as it runs itself, and the last one tells the supervisor. So the
-// supervisor, which starts many in a row, is not switched to and from for each, and
-// makes the next ones meanwhile.
+// its row as soon as it runs itself, and the last one tells the supervisor, and who
+// has asked for the start. So the supervisor, which starts many in a row, is not
+// switched to and from for each, and makes the next ones meanwhile.
 type starts struct {
 	ack         chan struct{} // has room for one
-	begun       bool          // a row is on its way: its last has not told yet
+	begun       *incarnation  // the last of the row that is on its way, until it has told
 	first, last *incarnation  // of the row that waits
 	n           int           // its length
 }
@@ -27,30 +29,45 @@ func (s *starts) add(i *incarnation) {
 	}
 }
 
-// flush returns when all run.
-func (s *starts) flush() {
+// send has all begin, once those before them run.
+func (s *starts) send() {
 	if s.first != nil {
 		s.beginRow()
 	}
+}
+
+// flush returns when all run.
+func (s *starts) flush() {
+	s.send()
 	s.wait()
 }
 
+// answer answers a request as soon as all run.
+func (s *starts) answer(a *machine.Answer) {
+	s.send()
+	if s.begun == nil || !s.begun.answer.CompareAndSwap(nil, a) {
+		reply(a)
+	}
+}
+
+func reply(a *machine.Answer) { a.Request.Reply.(chan *machine.Answer) <- a }
+
 // free tells whether no row is on its way.
 func (s *starts) free() bool {
-	if s.begun {
+	if s.begun != nil {
 		select {
 		case <-s.ack:
-			s.begun = false
+			s.begun = nil
 		default:
 		}
 	}
-	return !s.begun
+	return s.begun == nil
 }
 
 func (s *starts) wait() {
-	if s.begun {
+	if s.begun != nil {
 		<-s.ack
-		s.begun = false
+		s.begun = nil
 	}
 }
 
@@ -58,6 +75,17 @@ func (s *starts) wait() {
 func (s *starts) beginRow() {
 	s.wait()
 	first := s.first
-	s.first, s.last, s.n, s.begun = nil, nil, 0, true
+	s.first, s.last, s.n, s.begun = nil, nil, 0, s.last
 	go first.run()
+}
+
+// answered is in the place of an answer once it is too late for one.
+var answered machine.Answer
+
+// tell is the first thing that the last of a row does.
+func (s *starts) tell(last *incarnation) {
+	s.ack <- struct{}{}
+	if a := last.answer.Swap(&answered); a != nil {
+		reply(a)
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coppice-go/coppice/actor"
 	"github.com/coppice-go/coppice/strategies"
 	"github.com/coppice-go/coppice/tree"
 )
@@ -77,6 +78,26 @@ func TestStartsGoOnAfterAPanic(t *testing.T) {
 	counts, err := tr.CountChildren(t.Context(), "root")
 	require.NoError(t, err)
 	require.Equal(t, n, counts.Specs)
+	_, err = tr.Stop(context.Background())
+	require.NoError(t, err)
+}
+
+// Who has asked for a start is answered when the child runs, not before.
+func TestAnswerWhenTheChildRuns(t *testing.T) {
+	var begun atomic.Int64
+	ctx := labelledContext(t, func() {
+		runtime.Gosched()
+		begun.Add(1)
+	})
+	r := record(t)
+	tr, err := r.runner().Start(ctx, tree.Spec{Name: "root", Children: waiters(1)})
+	require.NoError(t, err)
+	for i := range 300 {
+		before := begun.Load()
+		require.NoError(t, tr.StartChild(t.Context(), "root", tree.Child{Name: "new", Service: actor.Func(waiting), Restart: strategies.Temporary}))
+		require.Equal(t, before+1, begun.Load(), i)
+		require.NoError(t, tr.TerminateChild(t.Context(), "root/new"))
+	}
 	_, err = tr.Stop(context.Background())
 	require.NoError(t, err)
 }

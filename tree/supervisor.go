@@ -228,7 +228,7 @@ func (s *supervisor) step(c proto.Context, in machine.Input) {
 
 // run does what is there, and what that feeds.
 func (s *supervisor) run(c proto.Context) {
-	defer s.starts.flush()
+	defer s.starts.send()
 	for range maxSteps {
 		in, ok := s.inputs.next(&s.box)
 		if !ok {
@@ -267,7 +267,7 @@ func (s *supervisor) feed(in machine.Input) { s.inputs.feed(in) }
 
 func (s *supervisor) apply(c proto.Context, e *machine.Effect) {
 	switch e.Kind {
-	case machine.DoStart, machine.Emit, machine.SetTimer, machine.CancelTimer:
+	case machine.DoStart, machine.DoAnswer, machine.Emit, machine.SetTimer, machine.CancelTimer:
 	default:
 		s.starts.flush() // what follows is about children that run
 	}
@@ -287,7 +287,7 @@ func (s *supervisor) apply(c proto.Context, e *machine.Effect) {
 	case machine.CancelTimer:
 		s.alarms.cancel(&s.childOf(e.Slot).alarm)
 	case machine.DoAnswer:
-		e.Answer.Request.Reply.(chan *machine.Answer) <- e.Answer
+		s.starts.answer(e.Answer)
 	case machine.Up:
 		s.up = true
 		if s.parent == nil {
