@@ -22,9 +22,8 @@ import (
 type incarnation struct {
 	context.Context // cancelled when asked to stop, and at the end
 	cancel          context.CancelCauseFunc
-	labels          any                            // of pprof
-	next            *incarnation                   // to begin when this one has
-	answer          atomic.Pointer[machine.Answer] // to be given when it has
+	labels          any          // of pprof
+	next            *incarnation // to begin when this one has
 	child           *child
 	gen             int
 	begun           time.Duration // since the tree's own beginning
@@ -114,7 +113,7 @@ func (i *incarnation) begin() {
 			i.next = nil
 			go next.run()
 		} else {
-			i.child.sup.starts.tell(i)
+			i.child.sup.starts.tell()
 		}
 	}()
 	i.labels = i.makeLabels()

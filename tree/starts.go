@@ -1,6 +1,10 @@
 package tree
 
-import "github.com/coppice-go/coppice/tree/internal/machine"
+import (
+	"sync/atomic"
+
+	"github.com/coppice-go/coppice/tree/internal/machine"
+)
 
 // starts has the goroutines of incarnations begin, in order: each begins the next of
 // its row as soon as it runs itself, and the last one tells the supervisor, and who
@@ -8,10 +12,15 @@ import "github.com/coppice-go/coppice/tree/internal/machine"
 // switched to and from for each, and makes the next ones meanwhile.
 type starts struct {
 	ack         chan struct{} // has room for one
-	begun       *incarnation  // the last of the row that is on its way, until it has told
+	begun       bool          // a row is on its way: its last has not told yet
 	first, last *incarnation  // of the row that waits
 	n           int           // its length
+
+	// For the last of the row that is on its way, or over once it is too late.
+	answers atomic.Pointer[machine.Answer]
 }
+
+var over machine.Answer
 
 // maxRow is how many incarnations wait for those before them to run.
 const maxRow = 64
@@ -45,7 +54,7 @@ func (s *starts) flush() {
 // answer answers a request as soon as all run.
 func (s *starts) answer(a *machine.Answer) {
 	s.send()
-	if s.begun == nil || !s.begun.answer.CompareAndSwap(nil, a) {
+	if !s.begun || !s.answers.CompareAndSwap(nil, a) {
 		reply(a)
 	}
 }
@@ -54,20 +63,20 @@ func reply(a *machine.Answer) { a.Request.Reply.(chan *machine.Answer) <- a }
 
 // free tells whether no row is on its way.
 func (s *starts) free() bool {
-	if s.begun != nil {
+	if s.begun {
 		select {
 		case <-s.ack:
-			s.begun = nil
+			s.begun = false
 		default:
 		}
 	}
-	return s.begun == nil
+	return !s.begun
 }
 
 func (s *starts) wait() {
-	if s.begun != nil {
+	if s.begun {
 		<-s.ack
-		s.begun = nil
+		s.begun = false
 	}
 }
 
@@ -75,17 +84,16 @@ func (s *starts) wait() {
 func (s *starts) beginRow() {
 	s.wait()
 	first := s.first
-	s.first, s.last, s.n, s.begun = nil, nil, 0, s.last
+	s.first, s.last, s.n, s.begun = nil, nil, 0, true
+	s.answers.Store(nil)
 	go first.run()
 }
 
-// answered is in the place of an answer once it is too late for one.
-var answered machine.Answer
-
-// tell is the first thing that the last of a row does.
-func (s *starts) tell(last *incarnation) {
+// tell is what the last of a row does when it runs.
+func (s *starts) tell() {
+	a := s.answers.Swap(&over)
 	s.ack <- struct{}{}
-	if a := last.answer.Swap(&answered); a != nil {
+	if a != nil {
 		reply(a)
 	}
 }
