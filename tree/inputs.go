@@ -14,7 +14,8 @@ import "github.com/coppice-go/coppice/tree/internal/machine"
 // stop is noticed.
 type inputs struct {
 	fed, news list
-	row       int // how many of the first two were done in a row
+	row       int  // how many of the first two were done in a row
+	newsTurn  bool // they wait until the news there were are done
 }
 
 // list is done from next on.
@@ -40,30 +41,34 @@ func (l *list) pop() machine.Input {
 func (q *inputs) feed(in machine.Input) { q.fed.items = append(q.fed.items, in) }
 
 func (q *inputs) next(box *mailbox) (in machine.Input, ok bool) {
-	if q.row < maxSteps {
-		if in, ok = q.first(box); ok {
-			q.row++
-			return in, true
-		}
-	}
-	if q.news.empty() && q.row <= maxSteps {
+	if q.row == maxSteps {
+		q.row, q.newsTurn = 0, true
 		q.news.items = box.take(q.news.items)
-		if q.row == maxSteps {
-			q.row++ // no more than that
-		}
 	}
-	if !q.news.empty() {
-		if q.row < maxSteps {
-			q.row = 0
-		}
-		in = q.news.pop()
-		if isFirm(&in) {
-			box.firm.Add(-1)
-		}
+	if q.newsTurn && !q.news.empty() {
+		return q.popNews(box), true
+	}
+	q.newsTurn = false
+	if in, ok = q.first(box); ok {
+		q.row++
 		return in, true
 	}
 	q.row = 0
-	return q.first(box)
+	if q.news.empty() {
+		q.news.items = box.take(q.news.items)
+	}
+	if q.news.empty() {
+		return in, false
+	}
+	return q.popNews(box), true
+}
+
+func (q *inputs) popNews(box *mailbox) machine.Input {
+	in := q.news.pop()
+	if isFirm(&in) {
+		box.firm.Add(-1)
+	}
+	return in
 }
 
 func (q *inputs) first(box *mailbox) (in machine.Input, ok bool) {
