@@ -4,12 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
-	"runtime/debug"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,35 +66,53 @@ type fault struct {
 
 const faultSize = 12
 
-// becomeOther returns only if it fails, and then it has said so to fd+1.
+// becomeOther does not return.
+//
+//go:norace
 func becomeOther(fd int) {
-	debug.SetGCPercent(-1)
 	unix.CloseOnExec(fd)
 	unix.CloseOnExec(fd + 1)
-	f := follow(fd)
-	var b [faultSize]byte
-	binary.NativeEndian.PutUint32(b[0:], f.step)
-	binary.NativeEndian.PutUint32(b[4:], f.index)
-	binary.NativeEndian.PutUint32(b[8:], uint32(f.errno))
-	_, _, _ = syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd+1), uintptr(unsafe.Pointer(&b)), faultSize)
+	last, f := follow(fd)
+	if f.errno == 0 {
+		f = last.limit()
+	}
+	if f.errno == 0 {
+		f = last.become()
+	}
+	if f.errno == 0 {
+		f = last.exec()
+	}
+	f.tell(fd + 1)
 }
 
-// follow carries an order out. From the limits on there may be room for nothing.
-func follow(fd int) fault {
+// follow carries an order out, up to its last steps.
+func follow(fd int) (last lastSteps, f fault) {
 	b, err := readFile(os.NewFile(uintptr(fd), "order"))
 	m := &message{b: b}
 	s := m.readSpec()
 	if err != nil || m.bad || s.Setup == nil {
-		return fault{stepOrder, 0, syscall.EIO}
+		return last, fault{stepOrder, 0, syscall.EIO}
 	}
 	for _, key := range s.Setup.PIDEnv {
 		s.Env = slices.DeleteFunc(s.Env, func(e string) bool { return strings.HasPrefix(e, key+"=") })
 		s.Env = append(s.Env, key+"="+strconv.Itoa(os.Getpid()))
 	}
-	if f := s.Setup.apply(); f.errno != 0 {
-		return f
+	if f = s.Setup.apply(); f.errno != 0 {
+		return last, f
 	}
-	return fault{stepExec, 0, errnoOf(syscall.Exec(s.Path, s.Args, s.Env))}
+	if last, err = s.lastSteps(); err != nil {
+		return last, fault{stepExec, 0, errnoOf(err)}
+	}
+	_ = syscall.Exec("", nil, nil) // it only undoes what the runtime did to the limit of files
+	runtime.GOMAXPROCS(1)          // from here on nobody else runs, as long as this goroutine does not give way
+	return last, fault{}
+}
+
+// starterEnv is for a starter that is never preempted, and whose runtime writes
+// nothing to where its output is another's.
+func starterEnv() []string {
+	env := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "GODEBUG=") })
+	return append(env, "GODEBUG=asyncpreemptoff=1")
 }
 
 func (s *Setup) apply() fault {
@@ -115,42 +132,6 @@ func (s *Setup) apply() fault {
 		if err := os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(*s.OOMScoreAdj)), 0); err != nil {
 			return fault{stepOOM, 0, errnoOf(err)}
 		}
-	}
-	for i, l := range s.Limits {
-		if err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
-			return fault{stepLimit, uint32(i) + 1, errnoOf(err)}
-		}
-	}
-	if s.Credential != nil {
-		return s.Credential.take()
-	}
-	return fault{}
-}
-
-// take changes who the calling thread is, the first of the process, and the one
-// that goes on.
-func (c *Credential) take() fault {
-	same := int(c.UID) == os.Getuid() && int(c.GID) == os.Getgid()
-	var groups unsafe.Pointer
-	if len(c.Groups) > 0 {
-		groups = unsafe.Pointer(&c.Groups[0])
-	}
-	_, _, e := syscall.RawSyscall(syscall.SYS_SETGROUPS, uintptr(len(c.Groups)), uintptr(groups), 0)
-	if e != 0 && (e != syscall.EPERM || !same) {
-		return fault{stepGroups, 0, e}
-	}
-	if _, _, e = syscall.RawSyscall(syscall.SYS_SETRESGID, uintptr(c.GID), uintptr(c.GID), uintptr(c.GID)); e != 0 {
-		return fault{stepGID, 0, e}
-	}
-	if _, _, e = syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(c.UID), uintptr(c.UID), uintptr(c.UID)); e != 0 {
-		return fault{stepUID, 0, e}
-	}
-	// It is forgotten when the user changes.
-	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0)
-	here := [...]byte{'.', 0}
-	_, _, e = syscall.RawSyscall(syscall.SYS_CHDIR, uintptr(unsafe.Pointer(&here)), 0, 0)
-	if e != 0 {
-		return fault{stepDir, 0, e}
 	}
 	return fault{}
 }
@@ -178,7 +159,7 @@ func forkStarter(s Spec, dir int, files []uintptr, cgroup int) (pid, pidfd int, 
 		return 0, -1, os.NewSyscallError("pipe", err)
 	}
 	defer unix.Close(pipe[0])
-	starter := Spec{Path: self, Args: []string{starterName, strconv.Itoa(len(files))}, Env: os.Environ(), Dir: s.Dir}
+	starter := Spec{Path: self, Args: []string{starterName, strconv.Itoa(len(files))}, Env: starterEnv(), Dir: s.Dir}
 	pid, pidfd, err = forkExec(starter, dir, append(slices.Clip(files), uintptr(order), uintptr(pipe[1])), cgroup)
 	unix.Close(pipe[1])
 	if err != nil {
