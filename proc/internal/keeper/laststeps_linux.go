@@ -66,14 +66,14 @@ func (l *lastSteps) become() fault {
 		return fault{}
 	}
 	groups := unsafe.Pointer(unsafe.SliceData(c.Groups))
-	_, _, e := syscall.RawSyscall(syscall.SYS_SETGROUPS, uintptr(len(c.Groups)), uintptr(groups), 0)
+	_, _, e := syscall.RawSyscall(sysSetgroups, uintptr(len(c.Groups)), uintptr(groups), 0)
 	if e != 0 && (e != syscall.EPERM || !l.same) {
 		return fault{stepGroups, 0, e}
 	}
-	if _, _, e = syscall.RawSyscall(syscall.SYS_SETRESGID, uintptr(c.GID), uintptr(c.GID), uintptr(c.GID)); e != 0 {
+	if _, _, e = syscall.RawSyscall(sysSetresgid, uintptr(c.GID), uintptr(c.GID), uintptr(c.GID)); e != 0 {
 		return fault{stepGID, 0, e}
 	}
-	if _, _, e = syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(c.UID), uintptr(c.UID), uintptr(c.UID)); e != 0 {
+	if _, _, e = syscall.RawSyscall(sysSetresuid, uintptr(c.UID), uintptr(c.UID), uintptr(c.UID)); e != 0 {
 		return fault{stepUID, 0, e}
 	}
 	// It is forgotten when the user changes.

@@ -70,16 +70,34 @@ func TestStarterNeedsNothingOnceLimited(t *testing.T) {
 
 func TestStarterWritesNothing(t *testing.T) {
 	t.Setenv("GODEBUG", "inittrace=1")
+	require.Equal(t, "up\n", output(t, Spec{Path: "/bin/echo", Args: []string{"echo", "up"}, Setup: &Setup{Umask: -1}}))
+}
+
+// Of an id no bit is lost, and of groups none.
+func TestStarterTakesLargeIDs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can run a process as somebody else")
+	}
+	who := &Credential{UID: 1<<16 + 5, GID: 1<<17 + 6, Groups: []uint32{70_000, 80_000, 90_000}}
+	said := output(t, Spec{
+		Path: "/bin/sh", Args: []string{"sh", "-c", "id -u; id -g; id -G"}, Dir: "/", Setup: &Setup{Umask: -1, Credential: who},
+	})
+	require.Equal(t, "65541\n131078\n131078 70000 80000 90000\n", said)
+}
+
+// output runs a process to its end.
+func output(t *testing.T, s Spec) string {
 	defer Hold()()
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer r.Close()
-	p, err := Start(Spec{Path: "/bin/echo", Args: []string{"echo", "up"}, Files: []*os.File{w, w, w}, Setup: &Setup{Umask: -1}}, noWarning(t))
+	s.Files = []*os.File{w, w, w}
+	p, err := Start(s, noWarning(t))
 	w.Close()
 	require.NoError(t, err)
 	said, err := io.ReadAll(r)
 	require.NoError(t, err)
-	require.Equal(t, "up\n", string(said))
 	<-p.Ended()
 	p.Forget()
+	return string(said)
 }
