@@ -18,6 +18,14 @@ import (
 // incarnation of the moment; what an incarnation has not read when it ends is
 // lost, as a mailbox is in OTP.
 //
+// With props that have a spawner the child is what that makes, which may be a router
+// or no actor at all. If it is not an actor of the props under the name that the
+// spawner was given, it is ready when the spawner has returned, and Exit and Context
+// are as outside a tree.
+//
+// A receiver middleware may keep *actor.Started from the actor, but not where the
+// props name a mailbox: the child would never be ready.
+//
 // A panic in a receiver middleware of the props, or in a continuation of
 // ReenterAfter, is a failure too, but its stack is not known; a runtime.Goexit
 // there is not noticed until the actor is asked to stop, and then it is stuck.

@@ -187,15 +187,20 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
 		},
 	}
 	opts, props := []proto.PropsOption(nil), i.child.props
+	hooks.Bare = unset(props, "receiverMiddleware", "contextDecorator")
 	if unset(props, "mailboxProducer") {
 		hooks.Labelled = true
-		hooks.Reuse = unset(props, "spawner", "onInit", "receiverMiddleware", "contextDecorator")
+		hooks.Reuse = hooks.Bare && unset(props, "spawner", "onInit") && s.tree.system.Config.MetricsProvider == nil
 		opts = append(opts, proto.WithMailbox(func() proto.Mailbox { return &mailbox{labels: i, hooks: hooks} }))
 	}
 	if unset(props, "dispatcher") {
 		opts = append(opts, proto.WithDispatcher(&s.tree.workers))
 	}
-	pid, err := spawnNamed(c, guard.Props(props, hooks, opts...), actorName(i))
+	name := actorName(i)
+	if !unset(props, "spawner") {
+		hooks.ID = c.Self().Id + "/" + name
+	}
+	pid, err := spawnNamed(c, guard.Props(props, hooks, opts...), name)
 	if err != nil {
 		return err
 	}
@@ -203,7 +208,11 @@ func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
 		s.byPID = make(map[*proto.PID]*incarnation)
 	}
 	s.byPID[pid] = i
+	i.foreign = !hooks.Met()
 	i.pid.Store(pid)
+	if i.foreign { // nobody tells of Started; its end is the Terminated of whatever it is
+		i.Ready()
+	}
 	return nil
 }
 
@@ -236,19 +245,24 @@ func unset(p *proto.Props, fields ...string) bool {
 	return true
 }
 
-// spawnNamed runs the props' producer, user code that may panic or end its
-// goroutine, in a goroutine of its own, and waits for it.
+// spawnNamed runs the props' producer and the like, user code that may panic or end
+// its goroutine, in a goroutine of its own, and waits for it.
 func spawnNamed(c proto.Context, props *proto.Props, name string) (pid *proto.PID, err error) {
 	err = actor.ErrGoexit
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		returned := false
 		defer func() {
 			if r := recover(); r != nil {
 				err = actor.NewPanicError(r)
 			}
+			if !returned { // an init comes after the address
+				c.ActorSystem().ProcessRegistry.Remove(proto.NewPID(c.Self().Address, c.Self().Id+"/"+name))
+			}
 		}()
 		pid, err = c.SpawnNamed(props, name)
+		returned = true
 	}()
 	<-done
 	return pid, err
@@ -290,8 +304,12 @@ func (k *child) stop(cause error) {
 	}
 	i := k.cur.Load()
 	i.ask(cause)
-	if pid := i.pid.Load(); pid != nil {
-		k.sup.tree.system.Root.Stop(pid)
+	switch pid, root := i.pid.Load(), k.sup.tree.system.Root; {
+	case pid == nil:
+	case i.foreign:
+		go root.Stop(pid) // it may take its time
+	default:
+		root.Stop(pid)
 	}
 }
 

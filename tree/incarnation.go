@@ -32,6 +32,7 @@ type incarnation struct {
 	saidReady atomic.Bool
 	over      atomic.Bool
 	disowned  bool        // of an actor; of the supervisor's goroutine
+	foreign   bool        // what a spawner has made that is no actor of its props; as of pid
 	class     actor.Class // once over
 	pid       atomic.Pointer[proto.PID]
 

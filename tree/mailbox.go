@@ -202,7 +202,7 @@ func (m *mailbox) handle() (again bool) {
 		case m.hooks != nil:
 			m.invoker.InvokeUserMessage(m.hooks.Wrap(message))
 			m.hooks.Unwrap()
-		default:
+		case !tellsOfLife(message):
 			m.invoker.InvokeUserMessage(message)
 		}
 		if n%m.dispatcher.Throughput() == 0 {
@@ -217,9 +217,24 @@ func (m *mailbox) handleSystem(message any) {
 		m.suspended = true
 	case *proto.ResumeMailbox:
 		m.suspended = false
+	case *proto.Started:
+		m.invoker.InvokeSystemMessage(message)
+		if c, ok := m.invoker.(proto.Context); ok && m.hooks != nil {
+			m.hooks.Begun(c)
+		}
 	default:
 		m.invoker.InvokeSystemMessage(message)
 	}
+}
+
+// tellsOfLife is for what a supervisor hears from protoactor itself, and not as a
+// user's message, such as one that a child forwards.
+func tellsOfLife(message any) bool {
+	switch proto.UnwrapEnvelopeMessage(message).(type) {
+	case *proto.Started, *proto.Stopping, *proto.Stopped, *proto.Terminated:
+		return true
+	}
+	return false
 }
 
 // next returns the message whose turn it is: m itself stands for the inputs, nil

@@ -48,7 +48,7 @@ func inMailbox(t *testing.T, receive proto.ReceiveFunc, use func(sys *proto.Acto
 	synctest.Test(t, func(t *testing.T) {
 		var w workers
 		sys := newSystem(slog.New(slog.DiscardHandler))
-		box := &mailbox{labels: context.Background(), hooks: &guard.Hooks{Reuse: true}}
+		box := &mailbox{labels: context.Background(), hooks: &guard.Hooks{Ready: func() {}, Reuse: true}}
 		pid := sys.Root.Spawn(proto.PropsFromFunc(receive,
 			proto.WithMailbox(func() proto.Mailbox { return box }), proto.WithDispatcher(&w)))
 		use(sys, pid, box)

@@ -1,6 +1,10 @@
 package guard
 
-import "github.com/asynkron/protoactor-go/actor"
+import (
+	"log/slog"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
 
 // Middleware, such as the guard, gets a message in an envelope, which protoactor
 // makes for each. With Reuse there is one, which goes from message to message until
@@ -32,8 +36,7 @@ func (h *Hooks) Unwrap() {
 	}
 }
 
-// keeper is the context of an actor with one envelope, which it gives away where it
-// outlives the message.
+// keeper is the context of an actor that without the guard had no envelopes.
 type keeper struct {
 	actor.Context
 	hooks *Hooks
@@ -43,12 +46,22 @@ func (h *Hooks) decorate(next actor.ContextDecoratorFunc) actor.ContextDecorator
 	return func(c actor.Context) actor.Context { return next(keeper{c, h}) }
 }
 
+// Forward sends on what came: an envelope only if that was the sender's.
 func (k keeper) Forward(pid *actor.PID) {
-	k.hooks.envelope = nil
-	k.Context.Forward(pid)
+	message := k.Message()
+	if header := k.MessageHeader(); k.Sender() != nil || header != nil && header.Length() > 0 {
+		k.Context.Forward(pid)
+	} else if _, ok := message.(actor.SystemMessage); ok {
+		k.Logger().Error("SystemMessage cannot be forwarded", slog.Any("message", message))
+	} else {
+		k.Send(pid, message)
+	}
 }
 
+// ReenterAfter keeps the envelope for the continuation.
 func (k keeper) ReenterAfter(f *actor.Future, then func(any, error)) {
-	k.hooks.envelope = nil
+	if k.hooks.Reuse {
+		k.hooks.envelope = nil
+	}
 	k.Context.ReenterAfter(f, then)
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"runtime/debug"
 	"runtime/pprof"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/ctxext"
@@ -20,10 +21,13 @@ type Hooks struct {
 	Exit     func(err error)               // the actor asked to end with err
 	Stopped  func()                        // it has ended, and its children have
 	Goexit   func(self *actor.PID)         // it can handle nothing more
+	ID       string                        // of the actor, where others may be made of the same props; they are not guarded
 	Labelled bool                          // the mailbox sets the pprof labels of Context
-	Reuse    bool                          // there is one actor, and no code that sees its envelopes or its bare context
+	Bare     bool                          // without the guard there were envelopes for messages that come in one only
+	Reuse    bool                          // besides, there is one actor, and no code that sees its bare context
 
-	ending   bool // by Exit or a panic: no further message is handled
+	met      atomic.Bool // the actor that has the ID
+	ending   bool        // by Exit or a panic: no further message is handled
 	envelope *actor.MessageEnvelope
 }
 
@@ -40,14 +44,29 @@ func From(c actor.ExtensionContext) *Hooks {
 
 // Props returns p with the guard and with opts. p itself is not changed.
 func Props(p *actor.Props, h *Hooks, opts ...actor.PropsOption) *actor.Props {
-	if h.Reuse {
+	if h.Bare {
 		opts = append(opts, actor.WithContextDecorator(h.decorate))
+	}
+	if h.ID != "" {
+		opts = append(opts, actor.WithOnInit(func(c actor.Context) {
+			if h.guards(c) {
+				h.met.Store(true)
+			}
+		}))
 	}
 	return p.Clone(append(opts, actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 		return func(c actor.ReceiverContext, env *actor.MessageEnvelope) {
 			h.receive(next, c, env)
 		}
 	}))...)
+}
+
+// Met tells, once the props are spawned, whether that has made the actor that is
+// guarded. A spawner may make something else.
+func (h *Hooks) Met() bool { return h.ID == "" || h.met.Load() }
+
+func (h *Hooks) guards(c interface{ Self() *actor.PID }) bool {
+	return h.ID == "" || h.ID == c.Self().Id
 }
 
 // End ends the actor with err.
@@ -58,6 +77,10 @@ func (h *Hooks) End(c actor.Context, err error) {
 }
 
 func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *actor.MessageEnvelope) {
+	if !h.guards(c) {
+		next(c, env)
+		return
+	}
 	message := env.Message
 	switch message.(type) {
 	case *actor.Started:
@@ -75,7 +98,7 @@ func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *a
 	defer func() {
 		switch r := recover(); {
 		case returned:
-			h.handled(message)
+			h.handled(c, message)
 		case r != nil:
 			h.panicked(r, c, message)
 		default:
@@ -87,29 +110,41 @@ func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *a
 	returned = true
 }
 
-func (h *Hooks) handled(message any) {
-	switch message.(type) {
-	case *actor.Started:
-		if !h.ending {
-			h.Ready()
-		}
-	case *actor.Stopped:
-		h.Stopped()
+// Begun is for a mailbox: whatever the actor does with Started is done. Middleware
+// may have kept it from the guard.
+func (h *Hooks) Begun(c interface{ Self() *actor.PID }) {
+	if h.guards(c) && !h.ending {
+		h.Ready()
 	}
 }
 
+func (h *Hooks) handled(c actor.ReceiverContext, message any) {
+	switch message.(type) {
+	case *actor.Started:
+		h.Begun(c)
+	case *actor.Stopped:
+		if ended(c) {
+			h.Stopped()
+		}
+	}
+}
+
+// ended tells a Stopped that is the actor's own from one that somebody has sent.
+func ended(c actor.ReceiverContext) bool {
+	_, registered := c.ActorSystem().ProcessRegistry.GetLocal(c.Self().Id)
+	return !registered
+}
+
 // panicked never lets a panic out: protoactor would bring the actor back, or
-// wedge it. An actor that is not stopping already is stopped.
+// wedge it. An actor that is stopping already is not stopped again by that.
 func (h *Hooks) panicked(r any, c actor.ReceiverContext, message any) {
 	h.ending = true
 	h.Panicked(r, debug.Stack())
-	switch message.(type) {
-	case *actor.Stopping:
-	case *actor.Stopped:
+	if _, ok := message.(*actor.Stopped); ok && ended(c) {
 		h.Stopped()
-	default:
-		c.ActorSystem().Root.Stop(c.Self())
+		return
 	}
+	c.ActorSystem().Root.Stop(c.Self())
 }
 
 // orphan stops the actors that this one has started and can look after no more.
