@@ -150,9 +150,11 @@ func TestPythonDaemon(t *testing.T) {
 import os, signal, sys, time
 if os.fork(): os._exit(0)
 os.setsid()
+parent = os.getpid()
 if os.fork(): os._exit(0)
 os.closerange(0, 256)
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while os.getppid() == parent: time.sleep(0.001)
 with open("pid.new", "w") as f: f.write(str(os.getpid()))
 os.rename("pid.new", "pid")
 time.sleep(1000)
