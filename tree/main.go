@@ -50,7 +50,7 @@ func (r Runner) main(spec Spec, signals <-chan os.Signal) int {
 			}
 			log.Info("stopping in order; a second signal forces it", "signal", s.String())
 			asked = true
-			t.beginStop(fmt.Errorf("signal: %v", s), true)
+			t.beginStop(fmt.Errorf("signal: %v", s), t.runner.StopTimeout)
 		case <-t.ended:
 			return t.exitCode(forced)
 		}
@@ -66,19 +66,10 @@ func (t *Tree) exitCode(forced bool) int {
 		return ExitStuck
 	case t.err == nil:
 		return ExitOK
-	case t.began.Load() != 0 && !t.wasUp():
+	case t.root.stoppedStarting():
 		t.log.Info("stopped while starting")
 		return ExitOK
 	}
 	t.log.Error("failed", "error", errorText(t.err))
 	return ExitFailure
-}
-
-func (t *Tree) wasUp() bool {
-	select {
-	case <-t.up:
-		return true
-	default:
-		return false
-	}
 }

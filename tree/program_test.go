@@ -107,6 +107,19 @@ func TestMainSignalWhileStarting(t *testing.T) {
 	})
 }
 
+// What has not started has failed, also if a signal comes before all is stopped.
+func TestMainSignalAfterFailedStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		slow := onStop(func(context.Context) error { time.Sleep(time.Second); return nil })
+		fails := announced{onStart(func(context.Context, int) error { return errBoom })}
+		signals, code, log := program(t, tree.Spec{Children: kids(slow, fails)})
+		require.True(t, pending(code))
+		signals <- syscall.SIGTERM
+		require.Equal(t, tree.ExitFailure, <-code)
+		require.Contains(t, log.String(), `level=ERROR msg=failed error="start root/b: boom"`)
+	})
+}
+
 // Main itself, with a real signal.
 func TestMainRealSignal(t *testing.T) {
 	up := func(ctx context.Context) error {

@@ -62,8 +62,8 @@ func (t *Tree) Report() (r Report, ok bool) {
 // makeReport runs when the root has ended.
 func (t *Tree) makeReport() Report {
 	var r Report
-	if began := t.began.Load(); began != 0 {
-		r.Took = time.Since(time.Unix(0, began))
+	if began := t.began.Load(); began != nil {
+		r.Took = time.Since(*began)
 	}
 	left := t.stuck.all()
 	if len(left) == 0 {

@@ -227,8 +227,8 @@ func (s *supervisor) snapshot(n *Node) {
 	slots, count := s.m.List(), s.m.Len()
 	s.mu.Unlock()
 	if s.parent == nil {
-		if at := s.tree.upAt.Load(); at != 0 {
-			n.LastStart = time.Unix(0, at)
+		if at := s.tree.upAt.Load(); at != nil {
+			n.LastStart = *at
 		}
 		n.Uptime = uptime(n.LastStart, n.State, now)
 	}

@@ -2,10 +2,14 @@ package tree_test
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -221,19 +225,70 @@ func TestStopDuringNestedStartIsShutdown(t *testing.T) {
 	})
 }
 
-// A child may stop its own tree, also while the tree starts.
-func TestStopFromInside(t *testing.T) {
+// A failure stays the tree's error, whatever it wraps and whoever asks for a stop
+// meanwhile.
+func TestStopDoesNotReplaceTheError(t *testing.T) {
+	slow := func() actor.Service {
+		return onStop(func(context.Context) error { time.Sleep(3 * time.Second); return nil })
+	}
+	failure := fmt.Errorf("asking: %w", tree.ErrSupervisorStopped)
 	bubble(t, func(t *testing.T) {
-		stopper := onStart(func(ctx context.Context, _ int) error {
-			tr, _ := tree.From(ctx)
-			go func() { _, _ = tr.Stop(context.Background()) }()
-			return nil
-		})
-		w := record(t)
-		_, err := w.runner().Start(t.Context(), tree.Spec{Children: kids(newPart(), announced{stopper}, newPart())})
-		require.ErrorIs(t, err, tree.ErrSupervisorStopped)
-		require.Equal(t, "+a -b -a", w.life())
+		a := newPart()
+		ctx, cancel := context.WithCancel(t.Context())
+		_, done := background(t, ctx, tree.Spec{Intensity: none, Children: kids(slow(), a)})
+		a.end(failure)
+		cancel()
+		require.ErrorIs(t, <-done, tree.ErrGaveUp)
 	})
+	bubble(t, func(t *testing.T) {
+		a := announced{newPart()}
+		ctx, cancel := context.WithCancel(t.Context())
+		_, done := background(t, ctx, tree.Spec{Children: kids(slow(), a)})
+		a.end(failure)
+		cancel()
+		require.ErrorIs(t, <-done, tree.ErrStartFailed)
+	})
+}
+
+// A stop that comes when the tree has just ended by itself is none.
+func TestStopAfterTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newPart()
+		ctx, cancel := context.WithCancel(t.Context())
+		w, done := background(t, ctx, tree.Spec{Intensity: none, Children: kids(a)})
+		tr, _ := tree.From(a.context())
+		stopped := make(chan tree.Report)
+		go func() {
+			time.Sleep(500 * time.Millisecond) // nothing has told this goroutine of the end
+			r, _ := tr.Stop(context.Background())
+			stopped <- r
+		}()
+		a.do <- func() error { return fmt.Errorf("asking: %w", tree.ErrSupervisorStopped) }
+		require.Zero(t, (<-stopped).Took)
+		require.ErrorIs(t, <-done, tree.ErrGaveUp)
+		cancel()
+		require.NotEmpty(t, w.news())
+	})
+}
+
+// Nor does it keep anything of a tree that is over.
+func TestStopAfterTheEndKeepsNothing(t *testing.T) {
+	ended := func() weak.Pointer[tree.Tree] {
+		a := actor.Func(func(context.Context) error { return nil })
+		tr, err := tree.Runner{Logger: slog.New(slog.DiscardHandler)}.Start(t.Context(), tree.Spec{AutoShutdown: tree.AnySignificant, Children: []tree.Child{
+			{Name: "a", Service: a, Restart: strategies.Transient, Significant: true},
+		}})
+		require.NoError(t, err)
+		require.NoError(t, tr.Wait(t.Context()))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err = tr.Stop(ctx)
+		require.NoError(t, err)
+		_, err = tr.Stop(context.Background())
+		require.NoError(t, err)
+		return weak.Make(tr)
+	}()
+	require.Eventually(t, func() bool { runtime.GC(); return ended.Value() == nil }, 5*time.Second, time.Millisecond)
 }
 
 // Everything may be called after the end.

@@ -291,7 +291,8 @@ func (s *supervisor) apply(c proto.Context, e *machine.Effect) {
 	case machine.Up:
 		s.up = true
 		if s.parent == nil {
-			s.tree.upAt.Store(time.Now().UnixNano())
+			now := time.Now()
+			s.tree.upAt.Store(&now)
 			close(s.tree.up)
 		} else {
 			s.parent.post(machine.Input{Kind: machine.Ready, Slot: s.slot, Gen: s.gen})
@@ -406,6 +407,11 @@ func (s *supervisor) reason() actor.End {
 		end.Class = actor.ClassStartFailed
 	}
 	return end
+}
+
+// stoppedStarting tells that it ended because it was asked to, before it was up.
+func (s *supervisor) stoppedStarting() bool {
+	return !s.up && s.outcome != nil && s.outcome.Rule == machine.ByRequest
 }
 
 // err is why the supervisor ended; nil if it was asked to, or all was done.

@@ -17,7 +17,6 @@ import (
 
 	"github.com/coppice-go/coppice/internal/inside"
 	"github.com/coppice-go/coppice/strategies"
-	"github.com/coppice-go/coppice/tree/internal/machine"
 )
 
 // Run runs the tree that spec describes until ctx is cancelled, which stops it in
@@ -74,11 +73,12 @@ type Tree struct {
 
 	up    chan struct{}
 	ended chan struct{}
-	began atomic.Int64 // when asked, in Unix nanoseconds; 0: not
-	upAt  atomic.Int64 // when all had started, likewise
+	began atomic.Pointer[time.Time] // when it was asked to stop
+	upAt  atomic.Pointer[time.Time] // when all had started
 
 	stopMu sync.Mutex
 	bound  *time.Timer // of the stop
+	due    time.Time   // when it is over
 	why    error       // of a stop by the context
 	unlink func() bool // from the context
 	over   bool
@@ -152,7 +152,7 @@ func (r Runner) launch(ctx context.Context, spec Spec) (*Tree, error) {
 
 // link stops the tree when ctx ends, until the tree has ended.
 func (t *Tree) link(ctx context.Context) {
-	unlink := context.AfterFunc(ctx, func() { t.beginStop(context.Cause(ctx), true) })
+	unlink := context.AfterFunc(ctx, func() { t.beginStop(context.Cause(ctx), t.runner.StopTimeout) })
 	t.stopMu.Lock()
 	defer t.stopMu.Unlock()
 	if t.over {
@@ -276,78 +276,24 @@ func (t *Tree) Done() <-chan struct{} { return t.ended }
 // wraps the failure, and matches ErrStuck if children did not end. If ctx ends
 // first, its cause is returned.
 func (t *Tree) Wait(ctx context.Context) error {
+	if !t.endsBefore(ctx) {
+		return fmt.Errorf("wait for %s: %w", t.root.path, context.Cause(ctx))
+	}
+	return t.err
+}
+
+func (t *Tree) endsBefore(ctx context.Context) bool {
 	select {
 	case <-t.ended:
-		return t.err
+		return true
 	default:
 	}
 	select {
 	case <-t.ended:
-		return t.err
+		return true
 	case <-ctx.Done():
-		return fmt.Errorf("wait for %s: %w", t.root.path, context.Cause(ctx))
+		return false
 	}
-}
-
-// Stop stops the tree in order and returns when it has ended. It is bounded by
-// ctx if that has a deadline or is cancelled, and by Runner.StopTimeout
-// otherwise; then the stop is forced: what can be killed is killed, and what
-// does not end is left and told. The error is nil if everything has ended, and
-// matches ErrStuck if not. Stop may be called more than once.
-func (t *Tree) Stop(ctx context.Context) (Report, error) {
-	_, bounded := ctx.Deadline()
-	t.beginStop(nil, !bounded)
-	defer context.AfterFunc(ctx, t.force)()
-	<-t.ended
-	return t.report, t.report.Err()
-}
-
-// beginStop asks the root to stop, once. A bounded stop is forced when
-// StopTimeout has passed.
-func (t *Tree) beginStop(why error, bounded bool) {
-	t.stopMu.Lock()
-	defer t.stopMu.Unlock()
-	if t.began.Load() == 0 {
-		t.began.Store(time.Now().UnixNano())
-		t.why = why
-		t.root.post(machine.Input{Kind: machine.Stop})
-	}
-	if d := t.runner.StopTimeout; bounded && d != Infinity && t.bound == nil {
-		t.bound = time.AfterFunc(d, t.force)
-	}
-}
-
-// force ends the stop.
-func (t *Tree) force() {
-	t.beginStop(nil, false)
-	t.root.post(machine.Input{Kind: machine.Kill})
-}
-
-// finish is the end of the root.
-func (t *Tree) finish() {
-	t.stuck.wait(lastWait)
-	t.workers.close()
-	t.bus.close()
-	t.drain()
-	t.held.release()
-	t.stopMu.Lock()
-	t.over = true
-	if t.bound != nil {
-		t.bound.Stop()
-	}
-	if t.unlink != nil {
-		t.unlink()
-	}
-	t.stopMu.Unlock()
-	t.report = t.makeReport()
-	t.err = t.root.err()
-	if errors.Is(t.err, ErrSupervisorStopped) && t.why != nil {
-		t.err = fmt.Errorf("start %s: %w", t.root.path, t.why)
-	}
-	if stuck := t.report.Err(); stuck != nil {
-		t.err = errors.Join(t.err, stuck)
-	}
-	close(t.ended)
 }
 
 // GaveUpError says that a supervisor ended because of a child.
