@@ -265,18 +265,11 @@ func (t *Tree) supervisor(path string) (*supervisor, error) {
 	if path == t.root.path {
 		return t.root.alive()
 	}
-	k, slot, err := t.lookup(path)
-	switch {
-	case err != nil:
+	s, name, err := t.parent(path)
+	if err != nil {
 		return nil, err
-	case !k.supervises():
-		return nil, ErrNotSupervisor
 	}
-	n := k.nested.Load()
-	if n == nil || slot == nil {
-		return nil, ErrSupervisorStopped
-	}
-	return n.alive()
+	return s.below(name)
 }
 
 func (s *supervisor) alive() (*supervisor, error) {
@@ -288,14 +281,36 @@ func (s *supervisor) alive() (*supervisor, error) {
 	}
 }
 
-// parent finds the supervisor of the child at path.
-func (t *Tree) parent(path string) (*supervisor, string, error) {
-	i := strings.LastIndexByte(path, '/')
-	if i < 0 {
+// parent finds the supervisor of the child at path, from the root down.
+func (t *Tree) parent(path string) (s *supervisor, name string, err error) {
+	root, rest, ok := strings.Cut(path, "/")
+	if !ok || root != t.root.path {
 		return nil, "", ErrNotFound
 	}
-	s, err := t.supervisor(path[:i])
-	return s, path[i+1:], err
+	s, err = t.root.alive()
+	for err == nil {
+		if name, rest, ok = strings.Cut(rest, "/"); !ok {
+			return s, name, nil
+		}
+		s, err = s.below(name)
+	}
+	return nil, "", err
+}
+
+// below finds the running supervisor that is the child of that name.
+func (s *supervisor) below(name string) (*supervisor, error) {
+	k, _, err := s.child(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !k.supervises():
+		return nil, ErrNotSupervisor
+	}
+	n := k.nested.Load()
+	if n == nil {
+		return nil, ErrSupervisorStopped
+	}
+	return n.alive()
 }
 
 // lookup finds the child at path, running or not.
@@ -304,11 +319,15 @@ func (t *Tree) lookup(path string) (*child, *machine.Slot, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	return s.child(name)
+}
+
+func (s *supervisor) child(name string) (*child, *machine.Slot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	slot := s.m.Slot(name)
 	if slot == nil {
 		return nil, nil, ErrNotFound
 	}
-	return slot.Data.(*child), slot, nil
+	return s.childOf(slot), slot, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,7 +25,10 @@ func TestRequestPaths(t *testing.T) {
 			{Name: "down", Service: tree.Spec{}},
 		}})
 		require.NoError(t, w.TerminateChild(t.Context(), "root/down"))
+		long := strings.Repeat("/", 10<<20)
 		for path, want := range map[string]error{
+			long:          tree.ErrNotFound,
+			"root" + long: tree.ErrNotFound,
 			"":            tree.ErrNotFound,
 			"/":           tree.ErrNotFound,
 			"root":        tree.ErrNotFound, // the root is nobody's child
