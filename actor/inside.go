@@ -43,9 +43,11 @@ func Beat(ctx context.Context) {
 
 // ExtendTimeout tells the supervisor that the child needs longer than its
 // StartTimeout to be ready, or than its Shutdown to end, if that is what it is
-// waited for: until d from now. Less than there is left changes nothing. A child
-// may call it again and again; the last call counts. It does not extend a
-// Heartbeat, nor the bound of a stop of the whole tree.
+// waited for: until d from now, but never less than the spec gives it. A child may
+// call it as often as it likes. The last call counts, also if it takes back what one
+// before it asked for; of children that are stopped together, who asks for the most.
+// A d that is not positive changes nothing. It does not extend a Heartbeat, nor the
+// bound of a stop of the whole tree.
 func ExtendTimeout(ctx context.Context, d time.Duration) {
 	if c := inside.From(ctx); c != nil {
 		c.Extend(d)

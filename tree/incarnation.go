@@ -46,6 +46,7 @@ type rare struct {
 	killed  chan struct{} // made when asked for
 	force   bool
 	beat    time.Time
+	until   time.Time // asked for by Extend, and the supervisor was told to look; zero: it has
 	dog     *time.Timer
 	handler func(context.Context, any) (any, error)
 	made    *Spec // of an Init
@@ -249,9 +250,30 @@ func (i *incarnation) Beat() {
 }
 
 func (i *incarnation) Extend(d time.Duration) {
-	if d > 0 && !i.over.Load() {
-		i.child.sup.post(machine.Input{Kind: machine.Extend, Slot: i.child.slot, Gen: i.gen, Delay: d})
+	if d <= 0 || i.over.Load() {
+		return
 	}
+	i.mu.Lock()
+	r := i.more()
+	told := !r.until.IsZero()
+	r.until = time.Now().Add(d)
+	i.mu.Unlock()
+	if !told {
+		i.child.sup.post(machine.Input{Kind: machine.Extend, Slot: i.child.slot, Gen: i.gen})
+	}
+}
+
+// extended takes what incarnation gen has asked for last.
+func (k *child) extended(gen int, now time.Time) time.Duration {
+	i := k.cur.Load()
+	if i == nil || i.gen != gen {
+		return 0
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	d := i.more().until.Sub(now)
+	i.rare.until = time.Time{}
+	return d
 }
 
 // watch begins to expect heartbeats.

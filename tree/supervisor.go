@@ -248,6 +248,9 @@ func (s *supervisor) do(c proto.Context, in machine.Input) {
 		s.do(c, machine.Input{Kind: machine.Ready, Slot: in.Slot, Gen: in.Gen}) // it was overtaken
 	}
 	s.now = time.Now()
+	if in.Kind == machine.Extend {
+		in.Delay = s.childOf(in.Slot).extended(in.Gen, s.now)
+	}
 	s.mu.Lock()
 	s.m.Want = s.tree.bus.want()
 	effects := s.m.Step(s.now, in)
