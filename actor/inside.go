@@ -80,7 +80,8 @@ type Status struct {
 }
 
 // SetStatus shows s in snapshots from now on. It outlives the incarnation that
-// set it, until the next one sets its own.
+// set it, until the next one sets its own; only the PID is shown no longer than
+// that lives.
 func SetStatus(ctx context.Context, s Status) {
 	if c := inside.From(ctx); c != nil {
 		c.SetStatus(s)

@@ -24,12 +24,14 @@ func (l *lock) wait() {
 	l.waiting.Add(-1)
 }
 
-// pass lets those who wait go first. A mutex alone would mostly be taken back before
-// anyone has woken up.
-func (l *lock) pass() {
-	if l.waiting.Load() > 0 {
-		l.Unlock()
-		runtime.Gosched()
-		l.Lock()
+// pass lets those who wait go first, and tells whether anybody did. A mutex alone
+// would mostly be taken back before anyone has woken up.
+func (l *lock) pass() bool {
+	if l.waiting.Load() == 0 {
+		return false
 	}
+	l.Unlock()
+	runtime.Gosched()
+	l.Lock()
+	return true
 }

@@ -12,7 +12,7 @@ import (
 
 // Style is how Print draws a tree. The zero value is plain text.
 type Style struct {
-	// Color uses ANSI colours.
+	// Color uses ANSI colours, for states that Width leaves whole.
 	Color bool
 	// Width cuts lines. 0: never.
 	Width int
@@ -41,9 +41,9 @@ func (n *Node) Print(w io.Writer, style Style) error {
 		i++
 		tree += strings.Repeat(" ", wide-utf8.RuneCountInString(tree)+2)
 		line := cut(tree+fmt.Sprintf("%-10s  ", m.State)+rest, style.Width)
-		if at := len(tree); style.Color && len(line) >= at+len(m.State.String()) {
-			end := at + len(m.State.String())
-			line = line[:at] + m.color() + line[at:end] + colorOff + line[end:]
+		state := m.State.String()
+		if rest, whole := strings.CutPrefix(line, tree+state); style.Color && whole {
+			line = tree + m.color() + state + colorOff + rest
 		}
 		_, err = fmt.Fprintln(w, strings.TrimRight(line, " "))
 		return err == nil

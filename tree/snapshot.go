@@ -43,10 +43,10 @@ type Node struct {
 	Path        string
 	Kind        string // "goroutine", "actor", "process", "supervisor", or what the Service calls itself
 	State       State
-	Incarnation int       // of the last start; 0: none yet. It goes on counting when a supervisor above restarts
-	Restarts    int       // by the supervisor, since the last start by request
-	LastStart   time.Time // when it was last ready; zero: never
-	Uptime      time.Duration
+	Incarnation int               // of the last start; 0: none yet. It goes on counting when a supervisor above restarts
+	Restarts    int               // by the supervisor, since the last start by request
+	LastStart   time.Time         // when it was last ready; zero: never
+	Uptime      time.Duration     // since then, of an incarnation that has been ready and has not ended
 	PID         int               // of a process; 0: none
 	Exit        *actor.ExitStatus // of a process's last incarnation; nil: it has not ended
 	Status      string            // what the child says of itself
@@ -123,11 +123,12 @@ func (n *Node) Find(path string) *Node {
 }
 
 // Snapshot shows the whole tree. It waits for no supervisor, whatever each of
-// them is doing. Every supervisor is seen at one moment, the tree as a whole from
-// the root down at moments that may differ. A supervisor of more than 16 children
-// is looked at in pieces of that many, so as not to hold it up. After the end of the
-// tree Snapshot shows the last state. The error is the cause of ctx if that has
-// ended.
+// them is doing, and so shows no single moment: supervisors are looked at one after
+// the other, from the root down, first what is their own, then their children, and
+// these 16 at a time if the supervisor has something to do meanwhile. What is shown of
+// one child is true at one moment. A child that is added meanwhile is not shown, one
+// that is removed may or may not be. After the end of the tree Snapshot shows the last
+// state. The error is the cause of ctx if that has ended.
 func (t *Tree) Snapshot(ctx context.Context) (n Node, err error) {
 	err = t.ReadSnapshot(ctx, &n)
 	return n, err
@@ -219,8 +220,8 @@ const (
 
 // snapshot fills in what is the supervisor's of its node.
 func (s *supervisor) snapshot(n *Node) {
-	now := time.Now()
 	s.mu.Lock()
+	now := time.Now() // not before: what is seen may have begun while this waited
 	n.Strategy = s.spec.Strategy
 	n.Used, n.Intensity = s.m.Used(now)
 	n.Busy = s.m.Busy()
@@ -238,9 +239,10 @@ func (s *supervisor) snapshot(n *Node) {
 	}
 	var supervisors []*child
 	s.mu.Lock()
+	now = time.Now()
 	for i := range slots {
-		if (i+1)%piece == 0 {
-			s.mu.pass()
+		if (i+1)%piece == 0 && s.mu.pass() {
+			now = time.Now()
 		}
 		slot := slots[i] // it may be gone by now
 		if slot == nil {
@@ -280,13 +282,15 @@ func (k *child) look(n *Node, slot *machine.Slot, now time.Time) {
 	n.Name, n.Path, n.Kind, n.State = slot.Name, k.path, k.kind, State(slot.State)
 	n.Incarnation, n.Restarts, n.Stuck = slot.Gen, slot.Restarts, slot.Stuck
 	n.LastStart = slot.Started
-	n.Uptime = uptime(n.LastStart, n.State, now)
+	if n.State != Stopping || slot.WasReady() {
+		n.Uptime = uptime(n.LastStart, n.State, now)
+	}
 	if slot.HasEnded {
 		n.LastError = slot.Last.Err
 	}
 	if st := k.status.Load(); st != nil {
 		n.Exit, n.Status, n.LastLines = st.Exit, st.Text, st.LastLines
-		if n.Running() {
+		if n.Running() && st.gen == slot.Gen {
 			n.PID = st.PID
 		}
 	}

@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	proto "github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
@@ -73,8 +75,13 @@ root           running     rest-for-one  1/3 in 1h0m0s  #1  up 1m32s
 		require.Equal(t, "├─ actor       \x1b[32mrunning\x1b[0m     ac…", lines[1])
 		require.Equal(t, "│  ├─ late     \x1b[33mrestarting\x1b[0m  go…", lines[4])
 		require.Equal(t, "│  └─ down     \x1b[2mdown\x1b[0m        go…", lines[5])
+		colors := regexp.MustCompile(`\x1b\[\d+m`)
 		for width := -1; width < 60; width++ {
-			require.NoError(t, n.Print(&b, tree.Style{Color: true, Width: width}))
+			var plain, colored bytes.Buffer
+			require.NoError(t, n.Print(&plain, tree.Style{Width: width}))
+			require.NoError(t, n.Print(&colored, tree.Style{Color: true, Width: width}))
+			require.True(t, utf8.Valid(colored.Bytes()), "%d: %q", width, colored.String())
+			require.Equal(t, plain.String(), colors.ReplaceAllString(colored.String(), ""), width)
 		}
 		require.ErrorIs(t, n.Print(failingWriter{}, tree.Style{}), errBoom)
 	})
@@ -157,6 +164,34 @@ func TestStatus(t *testing.T) {
 		require.Equal(t, 2, w.node("root/p").PID)
 		actor.SetStatus(<-contexts, actor.Status{Text: "reloading"})
 		require.Equal(t, "reloading", w.node("root/p").Status)
+	})
+}
+
+// An incarnation that has said nothing yet has not the pid of the one before it, nor,
+// if it is stopped before it was ready, its uptime.
+func TestSnapshotOfTheNextIncarnation(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := process{onStart(func(ctx context.Context, n int) error {
+			if n == 1 {
+				actor.SetStatus(ctx, actor.Status{PID: 4711, Text: "serving"})
+				actor.Ready(ctx)
+			}
+			return nil
+		})}
+		p.onStop = func(context.Context) error { time.Sleep(time.Second); return nil }
+		w := start(t, tree.Spec{Intensity: unlimited, Children: []tree.Child{{Name: "p", Service: p, StartTimeout: time.Minute}}})
+		require.Equal(t, 4711, w.node("root/p").PID)
+		sleep(time.Hour)
+		p.end(errBoom)
+		n := w.node("root/p")
+		require.Equal(t, []any{2, tree.Starting}, []any{n.Incarnation, n.State})
+		require.Equal(t, "serving", n.Status, "which stays")
+		require.Zero(t, n.PID)
+		sleep(time.Minute)
+		n = w.node("root/p")
+		require.Equal(t, tree.Stopping, n.State)
+		require.Zero(t, n.PID)
+		require.Zero(t, n.Uptime)
 	})
 }
 
@@ -276,6 +311,7 @@ func TestSnapshotOfMany(t *testing.T) {
 		}
 		n, err := r.Snapshot(t.Context())
 		require.NoError(t, err)
+		require.Contains(t, n.LastStart.String(), " m=", "read from a clock that nobody sets")
 		last, stay := -1, 0
 		for _, c := range n.Children {
 			i, err := strconv.Atoi(c.Name[1:])

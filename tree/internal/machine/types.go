@@ -111,6 +111,9 @@ func (s *Slot) Active() bool {
 	return s.State == Running || s.State == Starting || s.State == Stopping
 }
 
+// WasReady tells whether the incarnation, living or not, has been ready.
+func (s *Slot) WasReady() bool { return s.isReady }
+
 // InputKind selects the fields of Input that count.
 type InputKind uint8
 
