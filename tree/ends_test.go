@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	proto "github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coppice-go/coppice/actor"
@@ -86,6 +87,50 @@ func TestEndAfterStopWasAsked(t *testing.T) {
 				require.Equal(t, want, ended.Class)
 				require.ErrorIs(t, ended.Err, tt.is)
 				w.requireAlive()
+			})
+		})
+	}
+}
+
+// endsReader is an error whose methods end the goroutine that calls them, or panic.
+type endsReader struct{ how func() }
+
+func (endsReader) Error() string   { return "ends its reader" }
+func (e endsReader) Is(error) bool { e.how(); return false }
+
+// Whatever the methods of an error do to who reads it, the child has ended, and is
+// restarted.
+func TestEndWithErrorThatEndsItsReader(t *testing.T) {
+	for how, err := range map[string]error{
+		"Goexit":         endsReader{runtime.Goexit},
+		"wrapped Goexit": fmt.Errorf("wrapped: %w", endsReader{runtime.Goexit}),
+		"panic":          endsReader{func() { panic(errBoom) }},
+	} {
+		t.Run(how, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				a, starts := newPart(), 0
+				failingInit := tree.Init(func(context.Context) (tree.Spec, error) {
+					if starts++; starts == 2 {
+						return tree.Spec{}, err
+					}
+					return tree.Spec{Intensity: none, Children: kids(a)}, nil
+				})
+				w := start(t, tree.Spec{Intensity: unlimited, Children: []tree.Child{
+					{Name: "init", Service: failingInit},
+					{Name: "exits", Service: (&player{}).props()},
+					{Name: "panics", Service: (&player{}).props()},
+					{Name: "goes", Service: (&player{}).props()},
+				}})
+				w.news()
+				a.end(err)
+				require.Equal(t, "-init/a -init !init2 +init/a2 +init3", w.life())
+				w.act("root/exits", func(c proto.Context) { actor.Exit(c, err) })
+				require.Equal(t, "-exits +exits2", w.life())
+				w.act("root/panics", func(proto.Context) { panic(err) })
+				require.Equal(t, "-panics +panics2", w.life())
+				w.act("root/goes", func(c proto.Context) { actor.Exit(c, err); runtime.Goexit() })
+				require.Equal(t, "-goes +goes2", w.life())
+				w.stop()
 			})
 		})
 	}

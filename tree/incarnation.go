@@ -124,7 +124,12 @@ func (i *incarnation) begin() {
 
 // end tells the supervisor, once, as the last thing of the incarnation.
 func (i *incarnation) end(err error) {
-	end := i.classify(err)
+	end := actor.End{Class: actor.ClassAbnormal, Err: actor.ErrGoexit}
+	defer func() { i.ended(end) }() // also if a method of err ends the goroutine
+	end = i.classify(err)
+}
+
+func (i *incarnation) ended(end actor.End) {
 	i.mu.Lock()
 	if i.over.Swap(true) {
 		i.mu.Unlock()
@@ -324,10 +329,20 @@ func (i *incarnation) exit(err error) {
 	}
 }
 
-// terminated is the end of an actor: it has handled Stopped, or never will.
+// terminated is the end of an actor: it has handled Stopped, or never will. A method
+// of its error may end the goroutine that reads it, which is no one's but its own.
 func (i *incarnation) terminated() {
 	i.mu.Lock()
 	err := i.err
 	i.mu.Unlock()
-	i.end(err)
+	if err == nil {
+		i.end(nil)
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		i.end(err)
+	}()
+	<-done
 }

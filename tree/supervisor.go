@@ -394,8 +394,8 @@ func (s *supervisor) terminated(c proto.Context, who *proto.PID) {
 	}
 	if i := s.byPID[who]; i != nil {
 		delete(s.byPID, who)
-		if !i.disowned {
-			i.terminated()
+		if !i.disowned && !i.over.Load() {
+			go i.terminated()
 		}
 	}
 }
