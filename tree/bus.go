@@ -8,6 +8,10 @@ import (
 	"github.com/coppice-go/coppice/tree/internal/machine"
 )
 
+// MaxEventBuffer is the most events that may wait for one who reads them. The room
+// for so many takes some 200 MB.
+const MaxEventBuffer = 1 << 20
+
 // Subscription delivers the events of a tree.
 type Subscription struct {
 	// C is closed after the last event of the tree, or by Close.
@@ -42,7 +46,7 @@ const allEvents = machine.Mask(1<<len(eventNames) - 1)
 func (b *bus) want() machine.Mask { return machine.Mask(b.mask.Load()) }
 
 func (b *bus) subscribe(buffer int, mask machine.Mask) *Subscription {
-	c := make(chan Event, max(buffer, 1))
+	c := make(chan Event, min(max(buffer, 1), MaxEventBuffer))
 	s := &Subscription{C: c, c: c, mask: mask, bus: b}
 	b.mu.Lock()
 	defer b.mu.Unlock()

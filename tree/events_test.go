@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"math"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +92,9 @@ func TestSubscribe(t *testing.T) {
 		require.Zero(t, all.Dropped())
 		require.Equal(t, uint64(2), few.Dropped())
 		require.Equal(t, uint64(3), zero.Dropped(), "room for one at least")
+		large := w.Subscribe(math.MaxInt)
+		require.Equal(t, tree.MaxEventBuffer, cap(large.C))
+		large.Close()
 
 		w.stop()
 		list, closed = collect(all.C)
@@ -137,6 +143,44 @@ func TestObserverPanics(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 5, calls)
 		require.Contains(t, log.String(), `level=ERROR msg="observer panicked" tree=root observer=OnEvent panic=observer`)
+	})
+}
+
+// An observer that ends its goroutine is called again in another one; so is a
+// logger, which can tell nobody.
+func TestObserverGoexits(t *testing.T) {
+	for _, buffer := range []int{0, 1} {
+		bubble(t, func(t *testing.T) {
+			var log bytes.Buffer
+			calls := 0
+			r := tree.Runner{
+				Logger:      slog.New(slog.NewTextHandler(&log, nil)),
+				EventBuffer: buffer,
+				OnEvent:     func(tree.Event) { calls++; time.Sleep(time.Second); runtime.Goexit() },
+			}
+			tr, err := r.Start(t.Context(), tree.Spec{Children: kids(newPart())})
+			require.NoError(t, err)
+			sleep(time.Minute)
+			_, err = tr.Stop(t.Context())
+			require.NoError(t, err)
+			sleep(time.Minute)
+			require.Equal(t, calls, strings.Count(log.String(), `level=ERROR msg="observer called runtime.Goexit" tree=root observer=OnEvent`))
+			if buffer == 0 {
+				require.Equal(t, 5, calls)
+			} else {
+				require.Less(t, calls, 5)
+				require.Contains(t, log.String(), `level=WARN msg="events lost" tree=root by=OnEvent lost=`)
+			}
+		})
+	}
+	bubble(t, func(t *testing.T) {
+		calls := 0
+		handle := func() { calls++; runtime.Goexit() }
+		tr, err := tree.Runner{Logger: slog.New(brokenHandler{handle})}.Start(t.Context(), tree.Spec{Children: kids(newPart())})
+		require.NoError(t, err)
+		_, err = tr.Stop(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 10, calls, "for each event, and to tell of that")
 	})
 }
 

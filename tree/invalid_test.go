@@ -3,6 +3,7 @@ package tree_test
 import (
 	"context"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -163,10 +164,17 @@ func TestInvalidChild(t *testing.T) {
 }
 
 func TestInvalidRunner(t *testing.T) {
-	for field, r := range map[string]tree.Runner{
-		"StopTimeout": {StopTimeout: -1, Logger: slog.New(slog.DiscardHandler)},
-		"EventBuffer": {EventBuffer: -1, Logger: slog.New(slog.DiscardHandler)},
+	for _, x := range []struct {
+		field string
+		r     tree.Runner
+	}{
+		{"StopTimeout", tree.Runner{StopTimeout: -1}},
+		{"EventBuffer", tree.Runner{EventBuffer: -1}},
+		{"EventBuffer", tree.Runner{EventBuffer: tree.MaxEventBuffer + 1}},
+		{"EventBuffer", tree.Runner{EventBuffer: math.MaxInt, OnEvent: func(tree.Event) {}}},
 	} {
+		field, r := x.field, x.r
+		r.Logger = slog.New(slog.DiscardHandler)
 		_, err := r.Start(t.Context(), tree.Spec{})
 		require.ErrorIs(t, err, tree.ErrInvalidSpec)
 		var se *tree.SpecError

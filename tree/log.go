@@ -34,30 +34,67 @@ func (t *Tree) startSinks() {
 	}
 }
 
-func (t *Tree) sink(name string, s *Subscription, f func(Event)) {
-	t.sinks.Add(1)
-	go func() {
-		defer t.sinks.Done()
-		var told uint64
-		for e := range s.C {
-			t.deliver(name, f, e)
-			if n := s.Dropped(); n > told {
-				t.deliver(name, func(Event) { t.log.Warn("events lost", "tree", t.root.path, "by", name, "lost", n-told) }, e)
-				told = n
-			}
-		}
-	}()
+// observer hands the events of a subscription to f. The code it calls may end its
+// goroutine: then another one goes on with the next event.
+type observer struct {
+	*Subscription
+	t    *Tree
+	name string
+	f    func(Event)
+	told uint64 // how many were lost
+	done bool
 }
 
-// deliver calls user code, which may panic.
-func (t *Tree) deliver(name string, f func(Event), e Event) {
+func (t *Tree) sink(name string, s *Subscription, f func(Event)) {
+	t.sinks.Add(1)
+	k := &observer{Subscription: s, t: t, name: name, f: f}
+	go k.run()
+}
+
+func (k *observer) run() {
 	defer func() {
-		if r := recover(); r != nil {
-			defer func() { _ = recover() }()
+		if k.done {
+			k.t.sinks.Done()
+		} else {
+			go k.run()
+		}
+	}()
+	k.tellLost() // of before
+	for e := range k.C {
+		k.t.deliver(k.name, k.f, e)
+		k.tellLost()
+	}
+	k.done = true
+}
+
+func (k *observer) tellLost() {
+	n, told := k.Dropped(), k.told
+	if n == told {
+		return
+	}
+	k.told = n
+	k.t.deliver(k.name, func(Event) {
+		k.t.log.Warn("events lost", "tree", k.t.root.path, "by", k.name, "lost", n-told)
+	}, Event{})
+}
+
+// deliver calls user code, which may panic, or end the goroutine.
+func (t *Tree) deliver(name string, f func(Event), e Event) {
+	returned := false
+	defer func() {
+		r := recover()
+		if returned {
+			return
+		}
+		defer func() { _ = recover() }()
+		if r != nil {
 			t.log.Error("observer panicked", "tree", t.root.path, "observer", name, "panic", r)
+		} else {
+			t.log.Error("observer called runtime.Goexit", "tree", t.root.path, "observer", name)
 		}
 	}()
 	f(e)
+	returned = true
 }
 
 // drain waits for the sinks to see the last event, but not for ever.

@@ -194,8 +194,8 @@ func (t *Tree) PID(path string) *proto.PID {
 func (t *Tree) System() *proto.ActorSystem { return t.system }
 
 // Subscribe delivers the events of the tree from now on through a channel that
-// holds up to buffer of them (at least 1). Events that find it full are dropped
-// and counted, so a slow reader never holds up the tree.
+// holds up to buffer of them (at least 1, at most MaxEventBuffer). Events that find
+// it full are dropped and counted, so a slow reader never holds up the tree.
 func (t *Tree) Subscribe(buffer int) *Subscription { return t.bus.subscribe(buffer, allEvents) }
 
 func (t *Tree) ask(ctx context.Context, op machine.RequestOp, path string) error {

@@ -35,10 +35,11 @@ type Runner struct {
 	// OnEvent is called with every event, one after the other, from a goroutine
 	// of its own. Events that come while EventBuffer of them wait for a slow
 	// OnEvent are lost, and the loss is logged; a panic in it is recovered and
-	// logged.
+	// logged, a runtime.Goexit likewise.
 	OnEvent func(Event)
 
-	// EventBuffer is how many events may wait for OnEvent. 0: 1024.
+	// EventBuffer is how many events may wait for OnEvent, at most MaxEventBuffer.
+	// 0: 1024.
 	EventBuffer int
 
 	// StopTimeout bounds a stop; what has not ended by then is forced to. 0: 15 s.
@@ -167,6 +168,8 @@ func (r Runner) validate(spec Spec) error {
 		return bad("Runner", "StopTimeout", "negative: %v", r.StopTimeout)
 	case r.EventBuffer < 0:
 		return bad("Runner", "EventBuffer", "negative: %d", r.EventBuffer)
+	case r.EventBuffer > MaxEventBuffer:
+		return bad("Runner", "EventBuffer", "more than %d: %d", MaxEventBuffer, r.EventBuffer)
 	}
 	return spec.Validate()
 }
