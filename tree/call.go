@@ -24,7 +24,7 @@ var (
 // handler returned, *actor.PanicError and actor.ErrGoexit, the cause of ctx; all in
 // a *RequestError.
 func (t *Tree) Call(ctx context.Context, path string, request any) (any, error) {
-	answer, err := t.handle(ctx, path, request)
+	answer, err := t.handle(orBackground(ctx), path, request)
 	if err != nil {
 		return nil, &RequestError{"call", path, err}
 	}

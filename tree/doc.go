@@ -33,9 +33,10 @@
 // All methods of Tree may be called from any goroutine. A child may call them
 // too, with its own context, which ends the call when the child is asked to stop;
 // with another context, one that waits for its own supervisor may wait for
-// itself. No lock is held while user code runs. Observers and loggers run in
-// goroutines of their own: a slow one loses events, which is counted, and never
-// slows the tree.
+// itself. A nil context is context.Background(), here as in Run and Start.
+//
+// No lock is held while user code runs. Observers and loggers run in goroutines of
+// their own: a slow one loses events, which is counted, and never slows the tree.
 //
 // # Stuck children
 //

@@ -21,6 +21,7 @@ type Init func(ctx context.Context) (Spec, error)
 
 // Serve runs the spec that f makes as a tree of its own; see Spec.Serve.
 func (f Init) Serve(ctx context.Context) error {
+	ctx = orBackground(ctx)
 	spec, err := f(ctx)
 	if err != nil {
 		return err

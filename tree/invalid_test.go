@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	proto "github.com/asynkron/protoactor-go/actor"
@@ -183,6 +184,47 @@ func TestInvalidRunner(t *testing.T) {
 		require.ErrorIs(t, r.Run(t.Context(), tree.Spec{}), tree.ErrInvalidSpec)
 		require.Equal(t, tree.ExitFailure, r.Main(tree.Spec{}))
 	}
+}
+
+// A nil context is one that never ends.
+func TestNilContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var none context.Context
+		asks := actor.Func(func(ctx context.Context) error {
+			actor.Handle(ctx, func(ctx context.Context, request any) (any, error) { return request, ctx.Err() })
+			<-ctx.Done()
+			return nil
+		})
+		dynamic := tree.Spec{Template: &tree.Template{Child: tree.Child{Service: newPart()}}}
+		r := record(t).runner()
+		w, err := r.Start(none, tree.Spec{Children: kids(asks, dynamic)})
+		require.NoError(t, err)
+		synctest.Wait()
+		_, err = w.Snapshot(none)
+		require.NoError(t, err)
+		_, err = w.Find(none, "root/a")
+		require.NoError(t, err)
+		_, err = w.CountChildren(none, "root")
+		require.NoError(t, err)
+		_, err = w.WhichChildren(none, "root")
+		require.NoError(t, err)
+		answer, err := w.Call(none, "root/a", "hello")
+		require.NoError(t, err)
+		require.Equal(t, "hello", answer)
+		_, err = w.StartInstance(none, "root/b", nil)
+		require.NoError(t, err)
+		require.NoError(t, w.StartChild(none, "root", tree.Child{Name: "c", Service: newPart()}))
+		require.NoError(t, w.TerminateChild(none, "root/c"))
+		go func() { _, _ = w.Stop(none) }()
+		require.NoError(t, w.Wait(none))
+
+		ends := tree.Spec{AutoShutdown: tree.AnySignificant, Children: []tree.Child{{
+			Name: "a", Service: actor.Func(func(context.Context) error { return nil }), Restart: strategies.Transient, Significant: true,
+		}}}
+		require.NoError(t, r.Run(none, ends))
+		require.NoError(t, ends.Serve(none))
+		require.NoError(t, tree.Init(func(ctx context.Context) (tree.Spec, error) { return ends, ctx.Err() }).Serve(none))
+	})
 }
 
 // Odd names that are fine, those that the machinery might use itself included.

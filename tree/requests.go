@@ -2,7 +2,6 @@ package tree
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -55,11 +54,12 @@ func (t *Tree) StartChild(ctx context.Context, sup string, c Child) error {
 // StartInstance adds an instance to the dynamic supervisor at the path sup,
 // running what Template.New makes of arg, and returns its path, which ends in a
 // name given by the supervisor, such as "#7". The name stays the instance's own
-// through its restarts and is not given again. An ignored instance is not kept,
-// and path is then empty.
+// through its restarts and is not given again. An instance that is ignored before it
+// is ready is not kept, and path is then empty; one that does not announce itself has
+// been started by then, and is forgotten when it ends.
 //
-// Errors: ErrNotDynamic, ErrMaxInstances, what New returned, and those of
-// StartChild.
+// Errors: ErrNotDynamic, ErrMaxInstances, ErrBadArgument, what New returned, and
+// those of StartChild.
 func (t *Tree) StartInstance(ctx context.Context, sup string, arg any) (path string, err error) {
 	op := machine.StartInstance
 	s, err := t.supervisor(sup)
@@ -97,7 +97,7 @@ func (s *supervisor) shared(c machine.Child) *machine.Child {
 func (t *Template) service(sup string, arg any) (svc actor.Service, err error) {
 	if t.New == nil {
 		if arg != nil {
-			return nil, errors.New("Template.New is nil: no argument is taken")
+			return nil, fmt.Errorf("%w: Template.New is nil: no argument is taken", ErrBadArgument)
 		}
 		return t.Child.Service, nil
 	}
@@ -209,6 +209,7 @@ func (t *Tree) ask(ctx context.Context, op machine.RequestOp, path string) error
 
 // call hands r to s and waits for the answer.
 func (t *Tree) call(ctx context.Context, s *supervisor, path string, r *machine.Request) (*machine.Answer, error) {
+	ctx = orBackground(ctx)
 	fail := func(err error) (*machine.Answer, error) { return nil, &RequestError{r.Op.String(), path, err} }
 	if ctx.Err() != nil {
 		return fail(context.Cause(ctx))

@@ -351,13 +351,20 @@ func TestStartInstanceElsewhere(t *testing.T) {
 		_, err := w.StartInstance(t.Context(), "root", nil)
 		require.ErrorIs(t, err, tree.ErrNotDynamic)
 		_, err = w.StartInstance(t.Context(), "root/dyn", 1)
-		require.Error(t, err, "without New there are no arguments")
+		require.ErrorIs(t, err, tree.ErrBadArgument, "without New there are no arguments")
 		_, err = w.StartInstance(t.Context(), "root/dyn", nil)
 		require.ErrorIs(t, err, errBoom)
 		path, err := w.StartInstance(t.Context(), "root/dyn", nil)
 		require.NoError(t, err)
 		require.Empty(t, path, "ignored")
 		require.Empty(t, w.states("root/dyn"))
+
+		nothing := actor.Func(func(context.Context) error { return actor.ErrIgnore })
+		w = start(t, tree.Spec{Template: &tree.Template{Child: tree.Child{Service: nothing}}})
+		path, err = w.StartInstance(t.Context(), "root", nil)
+		require.NoError(t, err)
+		require.Equal(t, "root/#1", path, "it was started before it could say so")
+		require.Empty(t, w.states("root"))
 	})
 }
 

@@ -3,7 +3,7 @@ package tree
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -137,27 +137,27 @@ func (t *Tree) Snapshot(ctx context.Context) (n Node, err error) {
 // ReadSnapshot is Snapshot for one who looks again and again: it writes the snapshot
 // over n, in the memory that an earlier one has left there, and so takes a fraction of
 // the time. n must not be in use meanwhile. After an error n is as before; a nil n is
-// one.
+// ErrBadArgument.
 func (t *Tree) ReadSnapshot(ctx context.Context, n *Node) error {
-	err := errNowhere
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	} else if n != nil {
-		*n = Node{
-			Name: t.root.path, Path: t.root.path, Kind: "supervisor", Incarnation: 1, State: t.rootState(),
-			Children: n.Children,
-		}
-		t.root.snapshot(n)
-		return nil
+	ctx = orBackground(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return &RequestError{"snapshot", t.root.path, context.Cause(ctx)}
+	case n == nil:
+		return &RequestError{"snapshot", t.root.path, fmt.Errorf("%w: the node to be read into is nil", ErrBadArgument)}
 	}
-	return &RequestError{"snapshot", t.root.path, err}
+	*n = Node{
+		Name: t.root.path, Path: t.root.path, Kind: "supervisor", Incarnation: 1, State: t.rootState(),
+		Children: n.Children,
+	}
+	t.root.snapshot(n)
+	return nil
 }
-
-var errNowhere = errors.New("the node to be read into is nil")
 
 // Find shows the child or supervisor at path and all below it, without waiting.
 // Errors: ErrNotFound, ErrNotSupervisor, ErrSupervisorStopped, the cause of ctx.
 func (t *Tree) Find(ctx context.Context, path string) (Node, error) {
+	ctx = orBackground(ctx)
 	if path == t.root.path {
 		return t.Snapshot(ctx)
 	}
@@ -178,6 +178,7 @@ func (t *Tree) Find(ctx context.Context, path string) (Node, error) {
 
 // CountChildren counts the children of the supervisor at path, without waiting.
 func (t *Tree) CountChildren(ctx context.Context, sup string) (Counts, error) {
+	ctx = orBackground(ctx)
 	s, err := t.supervisor(sup)
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)

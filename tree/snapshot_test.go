@@ -276,7 +276,9 @@ func TestReadSnapshot(t *testing.T) {
 		cancel(errBoom)
 		require.ErrorIs(t, s.ReadSnapshot(ctx, &n), errBoom)
 		require.Equal(t, before, n)
-		require.ErrorContains(t, s.ReadSnapshot(t.Context(), nil), "snapshot root: the node to be read into is nil")
+		err = s.ReadSnapshot(t.Context(), nil)
+		require.ErrorIs(t, err, tree.ErrBadArgument)
+		require.EqualError(t, err, "snapshot root: bad argument: the node to be read into is nil")
 	})
 }
 

@@ -186,6 +186,9 @@ var (
 	// ErrWouldDeadlock: a child that is not ready asks the supervisor that is
 	// waiting for it.
 	ErrWouldDeadlock = errors.New("would deadlock: the supervisor is waiting for the caller to be ready")
+	// ErrBadArgument: an argument is given to StartInstance that the Template takes
+	// none of, or no node to ReadSnapshot.
+	ErrBadArgument = errors.New("bad argument")
 	// ErrStuck is actor.ErrStuck.
 	ErrStuck = actor.ErrStuck
 )

@@ -21,6 +21,7 @@ import (
 // stopped with the others. That ends its call, with the cause of ctx as the error,
 // and does not force the stop.
 func (t *Tree) Stop(ctx context.Context) (Report, error) {
+	ctx = orBackground(ctx)
 	bound := t.runner.StopTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		bound = time.Until(deadline)

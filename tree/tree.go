@@ -90,6 +90,7 @@ type Tree struct {
 
 // Run is Start and Wait. It returns nil after an ordered stop.
 func (r Runner) Run(ctx context.Context, spec Spec) error {
+	ctx = orBackground(ctx)
 	t, err := r.Start(ctx, spec)
 	if err != nil {
 		return err
@@ -124,9 +125,7 @@ func (r Runner) Start(ctx context.Context, spec Spec) (*Tree, error) {
 
 // launch starts the tree and does not wait.
 func (r Runner) launch(ctx context.Context, spec Spec) (*Tree, error) {
-	if ctx == nil {
-		ctx = context.Background()
-	}
+	ctx = orBackground(ctx)
 	if spec.Name == "" {
 		spec.Name = DefaultName
 	}
@@ -149,6 +148,14 @@ func (r Runner) launch(ctx context.Context, spec Spec) (*Tree, error) {
 	}
 	t.link(ctx)
 	return t, nil
+}
+
+// orBackground is for a ctx that is nil.
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
+	return ctx
 }
 
 // link stops the tree when ctx ends, until the tree has ended.
@@ -279,6 +286,7 @@ func (t *Tree) Done() <-chan struct{} { return t.ended }
 // wraps the failure, and matches ErrStuck if children did not end. If ctx ends
 // first, its cause is returned.
 func (t *Tree) Wait(ctx context.Context) error {
+	ctx = orBackground(ctx)
 	if !t.endsBefore(ctx) {
 		return fmt.Errorf("wait for %s: %w", t.root.path, context.Cause(ctx))
 	}
