@@ -26,7 +26,7 @@ var (
 func (t *Tree) Call(ctx context.Context, path string, request any) (any, error) {
 	answer, err := t.handle(orBackground(ctx), path, request)
 	if err != nil {
-		return nil, &RequestError{"call", path, err}
+		return nil, refused("call", path, err)
 	}
 	return answer, nil
 }

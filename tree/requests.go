@@ -18,6 +18,12 @@ type RequestError struct {
 	Op   string // such as "terminate child"
 	Path string
 	Err  error
+
+	started bool // what was asked for is a start, and Err that of its failure
+}
+
+func refused(op, path string, err error) *RequestError {
+	return &RequestError{Op: op, Path: path, Err: err}
 }
 
 func (e *RequestError) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, e.Path, e.Err) }
@@ -25,13 +31,17 @@ func (e *RequestError) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, e.
 // Unwrap returns the reason.
 func (e *RequestError) Unwrap() error { return e.Err }
 
+// Is makes ErrStartFailed found in the error of a start that has failed.
+func (e *RequestError) Is(target error) bool { return e.started && target == ErrStartFailed }
+
 // StartChild adds a child to the supervisor at the path sup, as its last, and
 // starts it. It returns when the child is ready. If the start fails the child is
 // not kept; if it is ignored it is, unless it is temporary.
 //
-// Errors: *SpecError, ErrAlreadyStarted, ErrAlreadyPresent, ErrDynamic, what made
-// the start fail, and those of every request: ErrNotFound, ErrNotSupervisor,
-// ErrSupervisorStopped, ErrWouldDeadlock, and the cause of ctx.
+// Errors: *SpecError, ErrAlreadyStarted, ErrAlreadyPresent, ErrDynamic,
+// ErrStartFailed with what made the start fail, and those of every request:
+// ErrNotFound, ErrNotSupervisor, ErrSupervisorStopped, ErrWouldDeadlock, and the
+// cause of ctx.
 //
 // A request waits until the supervisor has finished what it is doing and
 // answered those that came before. One whose ctx ends while it still waits is
@@ -44,7 +54,7 @@ func (t *Tree) StartChild(ctx context.Context, sup string, c Child) error {
 		err = c.check(sup, s.spec.AutoShutdown)
 	}
 	if err != nil {
-		return &RequestError{op.String(), path, err}
+		return refused(op.String(), path, err)
 	}
 	k := newChild(s, name, &c, c.Service)
 	_, err = t.call(ctx, s, path, &machine.Request{Op: op, Name: name, Child: s.shared(k.machineChild()), Data: k})
@@ -71,7 +81,7 @@ func (t *Tree) StartInstance(ctx context.Context, sup string, arg any) (path str
 		svc, err = s.spec.Template.service(sup, arg)
 	}
 	if err != nil {
-		return "", &RequestError{op.String(), sup, err}
+		return "", refused(op.String(), sup, err)
 	}
 	name := "#" + strconv.FormatInt(s.instances.Add(1), 10)
 	k := newChild(s, name, &s.spec.Template.Child, svc)
@@ -127,13 +137,14 @@ func (t *Tree) TerminateChild(ctx context.Context, path string) error {
 // RestartChild starts a child that is not running, with its restart count at
 // zero. For one that is running the error is ErrRunning (see ReplaceChild), for
 // one about to be restarted ErrRestarting, for an instance ErrDynamic; if the
-// start fails, its error. OTP's restart_child.
+// start fails, ErrStartFailed with its error. OTP's restart_child.
 func (t *Tree) RestartChild(ctx context.Context, path string) error {
 	return t.ask(ctx, machine.RestartChild, path)
 }
 
 // ReplaceChild stops the child if it runs and starts it anew, with its restart
-// count at zero, whatever state it was in. No sibling is touched.
+// count at zero, whatever state it was in. No sibling is touched. If the start fails,
+// the error is ErrStartFailed with its own.
 func (t *Tree) ReplaceChild(ctx context.Context, path string) error {
 	return t.ask(ctx, machine.ReplaceChild, path)
 }
@@ -160,7 +171,7 @@ func (t *Tree) WhichChildren(ctx context.Context, sup string) ([]ChildState, err
 	op := machine.WhichChildren
 	s, err := t.supervisor(sup)
 	if err != nil {
-		return nil, &RequestError{op.String(), sup, err}
+		return nil, refused(op.String(), sup, err)
 	}
 	a, err := t.call(ctx, s, sup, &machine.Request{Op: op})
 	if err != nil {
@@ -201,7 +212,7 @@ func (t *Tree) Subscribe(buffer int) *Subscription { return t.bus.subscribe(buff
 func (t *Tree) ask(ctx context.Context, op machine.RequestOp, path string) error {
 	s, name, err := t.parent(path)
 	if err != nil {
-		return &RequestError{op.String(), path, err}
+		return refused(op.String(), path, err)
 	}
 	_, err = t.call(ctx, s, path, &machine.Request{Op: op, Name: name})
 	return err
@@ -210,7 +221,7 @@ func (t *Tree) ask(ctx context.Context, op machine.RequestOp, path string) error
 // call hands r to s and waits for the answer.
 func (t *Tree) call(ctx context.Context, s *supervisor, path string, r *machine.Request) (*machine.Answer, error) {
 	ctx = orBackground(ctx)
-	fail := func(err error) (*machine.Answer, error) { return nil, &RequestError{r.Op.String(), path, err} }
+	fail := func(err error) (*machine.Answer, error) { return nil, refused(r.Op.String(), path, err) }
 	if ctx.Err() != nil {
 		return fail(context.Cause(ctx))
 	}
@@ -238,7 +249,9 @@ func (t *Tree) call(ctx context.Context, s *supervisor, path string, r *machine.
 	}
 	t.replies.Put(reply) // only one answer comes
 	if a.Err != nil {
-		return fail(a.Err)
+		err := refused(r.Op.String(), path, a.Err)
+		err.started = a.Failed
+		return nil, err
 	}
 	return a, nil
 }

@@ -121,6 +121,7 @@ func TestSemantics21StartChild(t *testing.T) {
 		w := start(t, tree.Spec{Intensity: none})
 		fails := onStart(func(context.Context, int) error { return errBoom })
 		err := w.StartChild(t.Context(), "root", tree.Child{Name: "a", Service: fails, StartTimeout: time.Second})
+		require.ErrorIs(t, err, tree.ErrStartFailed)
 		require.ErrorIs(t, err, errBoom)
 		require.Empty(t, w.states("root"))
 
@@ -129,6 +130,42 @@ func TestSemantics21StartChild(t *testing.T) {
 		require.NoError(t, w.StartChild(t.Context(), "root", tree.Child{Name: "c", Service: announced{ignores}, Restart: strategies.Temporary}))
 		require.Equal(t, "b down", w.states("root"))
 		require.Zero(t, w.node("root").Used, "nothing of this is a restart")
+	})
+}
+
+// A start that was asked for and has failed is told from one that was refused.
+func TestSemantics21StartFailed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		ctx := t.Context()
+		a := announced{onStart(func(ctx context.Context, n int) error {
+			switch n {
+			case 1:
+				actor.Ready(ctx)
+				return nil
+			case 5:
+				<-ctx.Done()
+			}
+			return tree.ErrAlreadyStarted // whatever it says
+		})}
+		w := start(t, tree.Spec{Children: []tree.Child{
+			{Name: "a", Service: a},
+			{Name: "dyn", Service: tree.Spec{Template: &tree.Template{Child: tree.Child{Service: announced{onStart(func(context.Context, int) error { return errBoom })}}}}},
+		}})
+		err := w.RestartChild(ctx, "root/a")
+		require.ErrorIs(t, err, tree.ErrRunning)
+		require.NotErrorIs(t, err, tree.ErrStartFailed)
+		err = w.ReplaceChild(ctx, "root/a")
+		require.ErrorIs(t, err, tree.ErrStartFailed)
+		require.EqualError(t, err, "replace child root/a: already started")
+		require.ErrorIs(t, w.RestartChild(ctx, "root/a"), tree.ErrStartFailed)
+		require.ErrorIs(t, w.StartChild(ctx, "root", tree.Child{Name: "b", Service: a}), tree.ErrStartFailed)
+		_, err = w.StartInstance(ctx, "root/dyn", nil)
+		require.ErrorIs(t, err, tree.ErrStartFailed)
+		started := later(func() error { return w.RestartChild(ctx, "root/a") })
+		w.stop()
+		err = <-started
+		require.ErrorIs(t, err, tree.ErrSupervisorStopped)
+		require.NotErrorIs(t, err, tree.ErrStartFailed)
 	})
 }
 

@@ -142,9 +142,9 @@ func (t *Tree) ReadSnapshot(ctx context.Context, n *Node) error {
 	ctx = orBackground(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return &RequestError{"snapshot", t.root.path, context.Cause(ctx)}
+		return refused("snapshot", t.root.path, context.Cause(ctx))
 	case n == nil:
-		return &RequestError{"snapshot", t.root.path, fmt.Errorf("%w: the node to be read into is nil", ErrBadArgument)}
+		return refused("snapshot", t.root.path, fmt.Errorf("%w: the node to be read into is nil", ErrBadArgument))
 	}
 	*n = Node{
 		Name: t.root.path, Path: t.root.path, Kind: "supervisor", Incarnation: 1, State: t.rootState(),
@@ -162,11 +162,11 @@ func (t *Tree) Find(ctx context.Context, path string) (Node, error) {
 		return t.Snapshot(ctx)
 	}
 	if ctx.Err() != nil {
-		return Node{}, &RequestError{"find", path, context.Cause(ctx)}
+		return Node{}, refused("find", path, context.Cause(ctx))
 	}
 	k, slot, err := t.lookup(path)
 	if err != nil {
-		return Node{}, &RequestError{"find", path, err}
+		return Node{}, refused("find", path, err)
 	}
 	k.sup.mu.Lock()
 	var n Node
@@ -184,7 +184,7 @@ func (t *Tree) CountChildren(ctx context.Context, sup string) (Counts, error) {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return Counts{}, &RequestError{"count children", sup, err}
+		return Counts{}, refused("count children", sup, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

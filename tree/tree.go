@@ -345,7 +345,8 @@ type StartError struct {
 	Err  error
 }
 
-// ErrStartFailed matches every *StartError.
+// ErrStartFailed matches every *StartError, and the error of a request whose start
+// has failed.
 var ErrStartFailed = errors.New("start failed")
 
 func (e *StartError) Error() string { return fmt.Sprintf("start %s: %v", e.Path, e.Err) }

@@ -101,5 +101,6 @@ func (m *Machine) finish() {
 		m.put(Effect{Kind: DoEnd, Outcome: &m.outcome})
 	case opStart, opTerminate, opReplace:
 		m.answer(o.req, o.err)
+		o.req.answer.Failed = o.err != nil && o.kind != opTerminate
 	}
 }

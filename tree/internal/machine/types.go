@@ -219,6 +219,7 @@ type Cause struct {
 type Answer struct {
 	Request  *Request
 	Err      error
+	Failed   bool // Err is that of the start which was asked for
 	Name     string
 	Slot     *Slot  // the child; nil if there is none
 	Gen      int    // the incarnation running now; 0: none
