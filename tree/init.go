@@ -77,12 +77,23 @@ func (i *incarnation) gaveUp() bool {
 	return i.rare != nil && i.rare.gaveUp
 }
 
+// giveUp is refused once the incarnation has ended: it has told so, or is about to.
+func (i *incarnation) giveUp() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.over.Load() {
+		return false
+	}
+	i.more().gaveUp = true
+	return true
+}
+
 // abandonInit gives up an Init that has not returned though its supervisor is to
 // end at once.
 func (s *supervisor) abandonInit(i *incarnation) {
-	i.mu.Lock()
-	i.more().gaveUp = true
-	i.mu.Unlock()
+	if !i.giveUp() {
+		return
+	}
 	s.tree.stuck.add(i, i.child.spec.OnStuck == StuckHold, false)
 	s.feed(machine.Input{Kind: machine.Exited, Slot: i.child.slot, Gen: i.gen, End: actor.End{Class: actor.ClassAbnormal, Err: actor.ErrStuck}})
 }

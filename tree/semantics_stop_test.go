@@ -319,3 +319,25 @@ func TestSemantics32EndClimbs(t *testing.T) {
 }
 
 // 33 is the stream of events: see api_events_test.go.
+
+// The child in hand is the first to be asked, though it is the first of all: until it
+// has ended or used up its grace the others run on.
+func TestStopDuringRestartOfTheFirst(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := announced{onStart(func(ctx context.Context, n int) error {
+			if n == 1 {
+				actor.Ready(ctx)
+			}
+			return nil
+		})}
+		a.onStop = func(context.Context) error { time.Sleep(time.Second); return nil }
+		w := start(t, tree.Spec{Intensity: unlimited, Children: kids(a, newPart(), newPart())})
+		a.end(errBoom)
+		require.Equal(t, "a starting, b running, c running", w.states("root"))
+		w.news()
+		stopped := later(func() error { _, err := w.Stop(context.Background()); return err })
+		require.Equal(t, "a stopping, b running, c running", w.states("root"))
+		require.NoError(t, <-stopped)
+		require.Equal(t, "-a2 -c -b", w.life())
+	})
+}
