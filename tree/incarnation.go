@@ -124,12 +124,7 @@ func (i *incarnation) begin() {
 
 // end tells the supervisor, once, as the last thing of the incarnation.
 func (i *incarnation) end(err error) {
-	end := actor.End{Class: actor.ClassAbnormal, Err: actor.ErrGoexit}
-	defer func() { i.ended(end) }() // also if a method of err ends the goroutine
-	end = i.classify(err)
-}
-
-func (i *incarnation) ended(end actor.End) {
+	end := i.classify(err)
 	i.mu.Lock()
 	if i.over.Swap(true) {
 		i.mu.Unlock()
@@ -182,19 +177,28 @@ func (i *incarnation) tellLate() {
 	})
 }
 
-// classify reads err, whose methods are user code and may panic.
+// classify reads err, whose methods are user code and may panic. If one ends the
+// goroutine, that is the incarnation's end.
 func (i *incarnation) classify(err error) (end actor.End) {
+	returned := false
 	defer func() {
+		if returned {
+			return
+		}
 		if r := recover(); r != nil {
 			end = actor.End{Class: actor.ClassAbnormal, Err: actor.NewPanicError(r)}
+		} else {
+			i.end(actor.ErrGoexit)
 		}
 	}()
-	if end = actor.Classify(err, i.asked.Load(), i.saidReady.Load()); i.child.announces || end.Class == actor.ClassIgnore {
-		return end
+	end = actor.Classify(err, i.asked.Load(), i.saidReady.Load())
+	if !i.child.announces && end.Class != actor.ClassIgnore {
+		// A child that need not announce itself counts as ready from the beginning,
+		// but may still find that there is nothing to run.
+		end = actor.Classify(err, i.asked.Load(), true)
 	}
-	// A child that need not announce itself counts as ready from the beginning,
-	// but may still find that there is nothing to run.
-	return actor.Classify(err, i.asked.Load(), true)
+	returned = true
+	return end
 }
 
 // ask cancels the context.
