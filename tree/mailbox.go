@@ -25,6 +25,7 @@ type mailbox struct {
 	hooks      *guard.Hooks    // of an actor of a child; nil: a supervisor's
 	invoker    proto.MessageInvoker
 	dispatcher proto.Dispatcher
+	throughput int // of the dispatcher
 	turn       func()
 
 	// Of the turn.
@@ -56,23 +57,45 @@ const keepCap = 4096
 // PostUserMessage queues a message, of a batch each part and, as protoactor does,
 // the batch.
 func (m *mailbox) PostUserMessage(message any) {
-	if batch, ok := proto.UnwrapEnvelopeMessage(message).(proto.MessageBatch); ok {
+	bare := proto.UnwrapEnvelopeMessage(message)
+	if batch, ok := bare.(proto.MessageBatch); ok {
 		for _, part := range batch.GetMessages() {
 			m.PostUserMessage(part)
 		}
+	}
+	if m.hooks == nil && !forSupervisor(bare) {
+		return
 	}
 	m.mu.Lock()
 	m.user.push(message)
 	m.unlockAndRun()
 }
 
-// PostSystemMessage queues a message that overtakes all others.
+// forSupervisor tells whether a supervisor takes a message that anybody may send: its
+// own, and what ends it or asks whether it is there. What protoactor tells an actor of
+// itself and its children is no user message, and answers are no code to be run here.
+func forSupervisor(message any) bool {
+	switch message.(type) {
+	case *mailbox, *initialised, *proto.PoisonPill, *proto.Touch:
+		return true
+	}
+	return false
+}
+
+// PostSystemMessage queues a message that overtakes all others. A supervisor is
+// started once.
 func (m *mailbox) PostSystemMessage(message any) {
 	m.mu.Lock()
-	if _, ok := message.(*proto.Started); ok && !m.ready {
+	_, started := message.(*proto.Started)
+	_, restart := message.(*proto.Restart)
+	switch {
+	case started && !m.ready:
 		m.ready = true
 		m.system = append([]any{message}, m.system...)
-	} else {
+	case m.hooks == nil && (started || restart):
+		m.mu.Unlock()
+		return
+	default:
 		m.system = append(m.system, message)
 	}
 	m.urgent.Store(true)
@@ -159,11 +182,13 @@ func (m *mailbox) unlockAndRun() {
 	}
 }
 
-// RegisterHandlers and Start are called once, before anything is handled.
+// RegisterHandlers and Start are called once, before anything is handled. Throughput
+// may be user code, and is none of a turn's.
 func (m *mailbox) RegisterHandlers(invoker proto.MessageInvoker, dispatcher proto.Dispatcher) {
+	throughput := max(1, dispatcher.Throughput())
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.invoker, m.dispatcher, m.turn = invoker, dispatcher, m.run
+	m.invoker, m.dispatcher, m.throughput, m.turn = invoker, dispatcher, throughput, m.run
 }
 
 func (m *mailbox) Start() {}
@@ -192,20 +217,19 @@ func (m *mailbox) handle() (again bool) {
 		}
 	}()
 	for n := 1; ; n++ {
-		var system bool
-		if message, system = m.next(); message == nil {
+		var what taken
+		switch message, what = m.next(); {
+		case what == nothing:
 			return false
-		}
-		switch {
-		case system:
+		case what == systemMessage:
 			m.handleSystem(message)
 		case m.hooks != nil:
 			m.invoker.InvokeUserMessage(m.hooks.Wrap(message))
 			m.hooks.Unwrap()
-		case !tellsOfLife(message):
+		default:
 			m.invoker.InvokeUserMessage(message)
 		}
-		if n%m.dispatcher.Throughput() == 0 {
+		if n%m.throughput == 0 {
 			runtime.Gosched()
 		}
 	}
@@ -227,21 +251,19 @@ func (m *mailbox) handleSystem(message any) {
 	}
 }
 
-// tellsOfLife is for what a supervisor hears from protoactor itself, and not as a
-// user's message, such as one that a child forwards.
-func tellsOfLife(message any) bool {
-	switch proto.UnwrapEnvelopeMessage(message).(type) {
-	case *proto.Started, *proto.Stopping, *proto.Stopped, *proto.Terminated:
-		return true
-	}
-	return false
-}
+// taken is what next has taken from the mailbox.
+type taken uint8
 
-// next returns the message whose turn it is: m itself stands for the inputs, nil
-// for the end of the turn.
-func (m *mailbox) next() (message any, system bool) {
+const (
+	nothing taken = iota // the end of the turn
+	systemMessage
+	userMessage // nil is one, too
+)
+
+// next returns the message whose turn it is: m itself stands for the inputs.
+func (m *mailbox) next() (message any, what taken) {
 	if !m.urgent.Load() && !m.suspended && m.at < len(m.batch) {
-		return m.nextOfBatch(), false
+		return m.nextOfBatch(), userMessage
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -252,7 +274,7 @@ func (m *mailbox) next() (message any, system bool) {
 			m.system = nil
 			m.urgent.Store(false)
 		}
-		return message, true
+		return message, systemMessage
 	}
 	if !m.suspended {
 		if m.at == len(m.batch) {
@@ -260,13 +282,13 @@ func (m *mailbox) next() (message any, system bool) {
 		}
 		switch {
 		case m.at < len(m.batch):
-			return m.nextOfBatch(), false
+			return m.nextOfBatch(), userMessage
 		case len(m.inputs) > 0 || len(m.ahead) > 0:
-			return m, false
+			return m, userMessage
 		}
 	}
 	m.scheduled = false
-	return nil, false
+	return nil, nothing
 }
 
 func (m *mailbox) nextOfBatch() any {

@@ -148,16 +148,18 @@ func TestMailboxBeforeAndAfter(t *testing.T) {
 		var w workers
 		var s sink
 		box := &mailbox{labels: context.Background()}
-		box.PostUserMessage("early")
+		early, soon := &proto.Touch{}, &proto.PoisonPill{}
+		box.PostUserMessage(early)
+		box.PostUserMessage("nothing for a supervisor")
 		box.post(machine.Input{Gen: 1})
 		box.RegisterHandlers(&s, &w)
-		box.PostUserMessage("soon")
+		box.PostUserMessage(soon)
 		synctest.Wait()
 		require.Empty(t, s.got)
 		box.PostSystemMessage(&proto.Started{})
 		box.Start()
 		synctest.Wait()
-		require.Equal(t, []any{&proto.Started{}, "early", "soon", []machine.Input{{Gen: 1}}}, s.got)
+		require.Equal(t, []any{&proto.Started{}, early, soon, []machine.Input{{Gen: 1}}}, s.got)
 		box.close()
 		box.post(machine.Input{Gen: 2})
 		require.Empty(t, box.take(nil))
