@@ -13,14 +13,16 @@ import (
 // process is a child's address in the actor system: it stays the same from one
 // incarnation to the next. Messages go to the incarnation of the moment if that
 // is an actor; a stop from outside asks the incarnation to end; watchers learn
-// when the child is gone for good.
+// when the child, or its supervisor, is gone for good. A PID keeps the process it has
+// found once, so what comes when it is gone goes on to the child that is there now,
+// if one above has started the supervisor again.
 type process struct {
 	child *child
 
 	mu       sync.Mutex
 	pid      *proto.PID
 	gone     bool // for good
-	watchers []*proto.PID
+	watchers proto.PIDSet
 }
 
 var _ proto.Process = (*process)(nil)
@@ -65,15 +67,26 @@ func (k *child) unregister() {
 	p := k.proc.Load()
 	p.mu.Lock()
 	pid, watchers := p.pid, p.watchers
-	p.pid, p.watchers, p.gone = nil, nil, true
+	p.pid, p.watchers, p.gone = nil, proto.PIDSet{}, true
 	p.mu.Unlock()
 	if pid == nil {
 		return
 	}
 	k.system().ProcessRegistry.Remove(pid)
-	for _, w := range watchers {
-		k.sendSystem(w, &proto.Terminated{Who: pid})
+	for _, w := range watchers.Values() {
+		k.sup.tree.workers.Schedule(func() { k.tell(w, pid) })
 	}
+}
+
+// tell tells a watcher that pid is gone. That may be the watcher's own code, so it is
+// called where nothing waits for it.
+func (k *child) tell(watcher, pid *proto.PID) {
+	defer func() {
+		if r := recover(); r != nil {
+			k.sup.tree.log.Error("watcher failed", "path", k.path, "watcher", watcher.Id, "panic", r)
+		}
+	}()
+	k.sendSystem(watcher, &proto.Terminated{Who: pid})
 }
 
 func (k *child) sendSystem(to *proto.PID, msg any) {
@@ -91,6 +104,10 @@ func (p *process) SendUserMessage(self *proto.PID, message any) {
 			return
 		}
 	}
+	if h := p.heir(); h != nil {
+		h.SendUserMessage(self, message)
+		return
+	}
 	if _, ok := proto.UnwrapEnvelopeMessage(message).(*proto.PoisonPill); ok {
 		p.Stop(self)
 		return
@@ -98,8 +115,28 @@ func (p *process) SendUserMessage(self *proto.PID, message any) {
 	k.system().DeadLetter.SendUserMessage(self, message)
 }
 
+// heir is the address of the child that has come in the place of one that is gone; nil
+// if there is none.
+func (p *process) heir() *process {
+	p.mu.Lock()
+	gone := p.gone
+	p.mu.Unlock()
+	if !gone {
+		return nil
+	}
+	k, pid := p.child.sup.tree.addressed(p.child.path)
+	if pid == nil || k.process() == p {
+		return nil
+	}
+	return k.process()
+}
+
 // SendSystemMessage serves watchers and a stop from outside.
-func (p *process) SendSystemMessage(_ *proto.PID, message any) {
+func (p *process) SendSystemMessage(self *proto.PID, message any) {
+	if h := p.heir(); h != nil {
+		h.SendSystemMessage(self, message)
+		return
+	}
 	k := p.child
 	switch msg := message.(type) {
 	case *proto.Stop:
@@ -110,7 +147,7 @@ func (p *process) SendSystemMessage(_ *proto.PID, message any) {
 		p.mu.Lock()
 		pid := p.pid
 		if pid != nil {
-			p.watchers = append(p.watchers, msg.Watcher)
+			p.watchers.Add(msg.Watcher)
 		}
 		p.mu.Unlock()
 		if pid == nil {
@@ -119,12 +156,7 @@ func (p *process) SendSystemMessage(_ *proto.PID, message any) {
 	case *proto.Unwatch:
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		for i, w := range p.watchers {
-			if w.Equal(msg.Watcher) {
-				p.watchers = append(p.watchers[:i:i], p.watchers[i+1:]...)
-				return
-			}
-		}
+		p.watchers.Remove(msg.Watcher)
 	}
 }
 

@@ -185,20 +185,28 @@ func (t *Tree) WhichChildren(ctx context.Context, sup string) ([]ChildState, err
 }
 
 // PID returns the address of the child at path in the tree's actor system. It
-// stays the same through restarts; messages reach an actor's incarnation of the
-// moment. Watching it tells when the child is gone for good. nil: there is no
-// such child, or it has never been started. A child that is no actor has an
-// address from the first time it is asked for here.
+// stays the same through restarts, of a supervisor above too; messages reach an
+// actor's incarnation of the moment. Watching it tells when the child is gone for
+// good, or its supervisor has ended. nil: there is no such child, or it has never been
+// started. A child that is no actor has an address from the first time it is asked for
+// here.
 func (t *Tree) PID(path string) *proto.PID {
 	if s, err := t.supervisor(path); err == nil {
 		return s.pid
 	}
+	_, pid := t.addressed(path)
+	return pid
+}
+
+// addressed finds the child at path, if it has an address of its own, and makes that
+// known.
+func (t *Tree) addressed(path string) (*child, *proto.PID) {
 	k, _, _ := t.lookup(path)
 	if k == nil || k.cur.Load() == nil || k.supervises() {
-		return nil
+		return nil, nil
 	}
 	pid, _ := k.register()
-	return pid
+	return k, pid
 }
 
 // System is the actor system the tree lives in.
