@@ -27,8 +27,12 @@ import (
 // props name a mailbox: the child would never be ready.
 //
 // A panic in a receiver middleware of the props, or in a continuation of
-// ReenterAfter, is a failure too, but its stack is not known; a runtime.Goexit
-// there is not noticed until the actor is asked to stop, and then it is stuck.
+// ReenterAfter, is a failure too, but its stack is not known. So is a runtime.Goexit
+// there, but where the props name a mailbox it is not noticed until the actor is asked
+// to stop, and then it is stuck.
+//
+// The producers, the spawner and the inits of the props are called on a goroutine of the
+// incarnation's own, and StartTimeout bounds them too.
 type Actor struct{ props *proto.Props }
 
 // Props makes a child of a protoactor actor's props. Nil props are refused when

@@ -1,13 +1,11 @@
 package tree
 
 import (
-	"reflect"
 	"sync/atomic"
 
 	proto "github.com/asynkron/protoactor-go/actor"
 
 	"github.com/coppice-go/coppice/actor"
-	"github.com/coppice-go/coppice/internal/guard"
 	"github.com/coppice-go/coppice/tree/internal/machine"
 )
 
@@ -139,10 +137,9 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 		i := newIncarnation(k, gen)
 		if k.props != nil {
 			s.starts.flush()
-			i.labels = i.makeLabels()
 			if _, err = k.register(); err == nil {
 				k.cur.Store(i)
-				err = s.spawn(c, i)
+				s.spawn(i)
 			}
 			break
 		}
@@ -173,106 +170,12 @@ func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, 
 	return nil
 }
 
-// spawn starts a message-driven incarnation.
-func (s *supervisor) spawn(c proto.Context, i *incarnation) error {
-	hooks := &guard.Hooks{
-		Context:  i,
-		Ready:    i.Ready,
-		Exit:     i.exit,
-		Stopped:  i.terminated,
-		Panicked: func(v any, stack []byte) { i.fail(&actor.PanicError{Value: v, Stack: stack}) },
-		Goexit: func(self *proto.PID) {
-			i.fail(actor.ErrGoexit)
-			s.disown(self)
-		},
-	}
-	opts, props := []proto.PropsOption(nil), i.child.props
-	hooks.Bare = unset(props, "receiverMiddleware", "contextDecorator")
-	if unset(props, "mailboxProducer") {
-		hooks.Labelled = true
-		hooks.Reuse = hooks.Bare && unset(props, "spawner", "onInit") && s.tree.system.Config.MetricsProvider == nil
-		opts = append(opts, proto.WithMailbox(func() proto.Mailbox { return &mailbox{labels: i, hooks: hooks} }))
-	}
-	if unset(props, "dispatcher") {
-		opts = append(opts, proto.WithDispatcher(&s.tree.workers))
-	}
-	name := actorName(i)
-	if !unset(props, "spawner") {
-		hooks.ID = c.Self().Id + "/" + name
-	}
-	pid, err := spawnNamed(c, guard.Props(props, hooks, opts...), name)
-	if err != nil {
-		return err
-	}
-	if s.byPID == nil {
-		s.byPID = make(map[*proto.PID]*incarnation)
-	}
-	s.byPID[pid] = i
-	i.foreign = !hooks.Met()
-	i.pid.Store(pid)
-	if i.foreign { // nobody tells of Started; its end is the Terminated of whatever it is
-		i.Ready()
-	}
-	return nil
-}
-
 // begin has the incarnation run: at once, or in a row with those that follow.
 func (s *supervisor) begin(i *incarnation) {
 	s.starts.add(i)
 	if !s.m.StartsMore() {
 		s.starts.send()
 	}
-}
-
-// unset tells whether props leave fields to protoactor's default, which they keep to
-// themselves.
-func unset(p *proto.Props, fields ...string) bool {
-	for _, field := range fields {
-		v := reflect.ValueOf(p).Elem().FieldByName(field)
-		switch v.Kind() {
-		case reflect.Slice:
-			if v.Len() > 0 {
-				return false
-			}
-		case reflect.Func, reflect.Interface:
-			if !v.IsNil() {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// spawnNamed runs the props' producer and the like, user code that may panic or end
-// its goroutine, in a goroutine of its own, and waits for it.
-func spawnNamed(c proto.Context, props *proto.Props, name string) (pid *proto.PID, err error) {
-	err = actor.ErrGoexit
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		returned := false
-		defer func() {
-			if r := recover(); r != nil {
-				err = actor.NewPanicError(r)
-			}
-			if !returned { // an init comes after the address
-				c.ActorSystem().ProcessRegistry.Remove(proto.NewPID(c.Self().Address, c.Self().Id+"/"+name))
-			}
-		}()
-		pid, err = c.SpawnNamed(props, name)
-		returned = true
-	}()
-	<-done
-	return pid, err
-}
-
-// disown makes protoactor forget an actor that will not end, else the
-// supervisor's own actor could never stop. It may be called from any goroutine.
-func (s *supervisor) disown(pid *proto.PID) {
-	s.tree.system.ProcessRegistry.Remove(pid)
-	s.box.PostSystemMessage(&proto.Terminated{Who: pid})
 }
 
 // abandon gives the incarnation up: it is listed until it ends.
@@ -286,10 +189,8 @@ func (s *supervisor) abandon(slot *machine.Slot) {
 	if !s.tree.stuck.add(i, k.spec.OnStuck == StuckHold && !brutal, !brutal) && !brutal {
 		i.tellLate()
 	}
-	if pid := i.pid.Load(); pid != nil {
-		i.disowned = true
-		i.pid.Store(nil)
-		s.disown(pid)
+	if k.props != nil {
+		s.abandonActor(i)
 	}
 	if k.spec.OnStuck == StuckExit && !brutal {
 		s.tree.exitStuck(k.path, i.gen)
@@ -304,12 +205,8 @@ func (k *child) stop(cause error) {
 	}
 	i := k.cur.Load()
 	i.ask(cause)
-	switch pid, root := i.pid.Load(), k.sup.tree.system.Root; {
-	case pid == nil:
-	case i.foreign:
-		go root.Stop(pid) // it may take its time
-	default:
-		root.Stop(pid)
+	if pid := i.pid.Load(); pid != nil {
+		i.stopActor(pid)
 	}
 }
 

@@ -31,8 +31,8 @@ type incarnation struct {
 	asked     atomic.Bool
 	saidReady atomic.Bool
 	over      atomic.Bool
-	disowned  bool        // of an actor; of the supervisor's goroutine
-	foreign   bool        // what a spawner has made that is no actor of its props; as of pid
+	disowned  bool        // of an actor: was given up; guarded by mu
+	foreign   bool        // of an actor: its mailbox, dispatcher or spawner is not ours
 	class     actor.Class // once over
 	pid       atomic.Pointer[proto.PID]
 

@@ -76,7 +76,7 @@ func (m *mailbox) PostUserMessage(message any) {
 // itself and its children is no user message, and answers are no code to be run here.
 func forSupervisor(message any) bool {
 	switch message.(type) {
-	case *mailbox, *initialised, *proto.PoisonPill, *proto.Touch:
+	case *mailbox, *initialised, *renamed, *proto.PoisonPill, *proto.Touch:
 		return true
 	}
 	return false
@@ -210,16 +210,21 @@ func (m *mailbox) run() {
 // handle returns false when nothing is left.
 func (m *mailbox) handle() (again bool) {
 	var message any
+	done := false
 	defer func() {
-		if r := recover(); r != nil {
+		switch r := recover(); {
+		case r != nil:
 			m.invoker.EscalateFailure(r, message)
 			again = true
+		case !done:
+			m.lost()
 		}
 	}()
 	for n := 1; ; n++ {
 		var what taken
 		switch message, what = m.next(); {
 		case what == nothing:
+			done = true
 			return false
 		case what == systemMessage:
 			m.handleSystem(message)
@@ -233,6 +238,16 @@ func (m *mailbox) handle() (again bool) {
 			runtime.Gosched()
 		}
 	}
+}
+
+// lost is a runtime.Goexit in the middle of a turn. An actor ends by it; a supervisor,
+// which should not come to that, goes on.
+func (m *mailbox) lost() {
+	if m.hooks != nil {
+		m.hooks.Lost(m.invoker)
+		return
+	}
+	m.dispatcher.Schedule(m.turn)
 }
 
 func (m *mailbox) handleSystem(message any) {

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"fmt"
-	"strconv"
 	"sync"
 
 	proto "github.com/asynkron/protoactor-go/actor"
@@ -162,12 +161,6 @@ func (p *process) SendSystemMessage(self *proto.PID, message any) {
 
 // Stop is a stop from outside.
 func (p *process) Stop(pid *proto.PID) { p.SendSystemMessage(pid, &proto.Stop{}) }
-
-// actorName names the actor of an incarnation below the child's own address,
-// where no child of the tree can be.
-func actorName(i *incarnation) string {
-	return i.child.slot.Name + "/~" + strconv.Itoa(i.gen)
-}
 
 // keeperProps spawn a process that does nothing and stops only when its parent
 // says so.

@@ -42,7 +42,8 @@ type supervisor struct {
 	inputs     inputs
 	now        time.Time // of the last step
 	starts     starts
-	byPID      map[*proto.PID]*incarnation // message-driven children
+	actors     map[string]*incarnation // message-driven children, by the name of the actor
+	awaited    int                     // of them: will tell of their end
 	nested     map[*proto.PID]*supervisor
 	keeper     *proto.PID
 	forgetting bool
@@ -162,12 +163,15 @@ func (s *supervisor) post(in machine.Input) { s.box.post(in) }
 
 // Receive is the actor's. It runs on one of the tree's workers.
 func (s *supervisor) Receive(c proto.Context) {
-	defer s.survive()
+	done := false
+	defer func() { s.survive(recover(), done) }()
 	switch msg := c.Message().(type) {
 	case *mailbox:
 		s.run(c)
 	case *initialised:
 		s.initialised(c, msg)
+	case *renamed:
+		s.renamed(msg)
 	case *proto.Started:
 		if s.parent != nil { // before its own children can ask for it
 			s.parent.childOf(s.slot).nested.Store(s)
@@ -185,38 +189,22 @@ func (s *supervisor) Receive(c proto.Context) {
 			go s.tree.finish()
 		}
 	}
+	done = true
 }
 
 // survive is for a bug of ours: it is told, and the supervisor ends as fast as it
 // can instead of wedging.
-func (s *supervisor) survive() {
-	r := recover()
-	if r == nil {
+func (s *supervisor) survive(r any, done bool) {
+	switch {
+	case done:
 		return
+	case r == nil:
+		r = actor.ErrGoexit
 	}
 	s.tree.log.Error("internal error", "path", s.path, "panic", r, "stack", string(debug.Stack()))
 	if !s.broken {
 		s.broken = true
 		s.post(machine.Input{Kind: machine.Kill})
-	}
-}
-
-// HandleFailure makes the supervisor the strategy for its actors, for the failures
-// that pass the guard by: in a middleware of the props, or in a continuation. The
-// actor is stopped. One that failed in the middle of its stop can handle nothing
-// more.
-func (s *supervisor) HandleFailure(_ *proto.ActorSystem, sv proto.Supervisor, who *proto.PID, _ *proto.RestartStatistics, reason, message any) {
-	i := s.byPID[who]
-	if i == nil {
-		sv.StopChildren(who)
-		return
-	}
-	i.fail(&actor.PanicError{Value: reason, Stack: []byte("not known: protoactor has recovered from a panic in a middleware or a continuation")})
-	switch message.(type) {
-	case *proto.Stop, *proto.Terminated:
-		s.disown(who)
-	default:
-		sv.StopChildren(who)
 	}
 }
 
@@ -374,12 +362,20 @@ func (s *supervisor) end(c proto.Context, out *machine.Outcome) {
 	s.mu.Unlock()
 	s.alarms.stop()
 	close(s.done)
-	if s.keeper != nil {
-		c.ActorSystem().ProcessRegistry.Remove(s.keeper)
+	s.leave()
+}
+
+// leave ends the supervisor's own actor, when all others that are to have told it of
+// their end.
+func (s *supervisor) leave() {
+	switch {
+	case s.outcome == nil || s.awaited > 0:
+	case s.keeper != nil:
+		s.tree.system.ProcessRegistry.Remove(s.keeper)
 		s.box.PostSystemMessage(&proto.Terminated{Who: s.keeper})
-		return
+	default:
+		s.tree.system.Root.Stop(s.pid)
 	}
-	c.Stop(s.pid)
 }
 
 // terminated is the end of a child that is an actor of its own.
@@ -392,11 +388,8 @@ func (s *supervisor) terminated(c proto.Context, who *proto.PID) {
 		s.step(c, machine.Input{Kind: machine.Exited, Slot: n.slot, Gen: n.gen, End: n.reason()})
 		return
 	}
-	if i := s.byPID[who]; i != nil {
-		delete(s.byPID, who)
-		if !i.disowned && !i.over.Load() {
-			go i.terminated()
-		}
+	if i := s.actors[who.Id]; i != nil {
+		s.actorTerminated(i, who.Id)
 	}
 }
 

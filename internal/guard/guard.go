@@ -16,6 +16,7 @@ import (
 // Hooks are called from the actor's own goroutine.
 type Hooks struct {
 	Context  context.Context               // of the incarnation
+	Begins   func(self *actor.PID)         // is about to handle Started; may be nil
 	Ready    func()                        // Started was handled, and the actor goes on
 	Panicked func(value any, stack []byte) // in any handler
 	Exit     func(err error)               // the actor asked to end with err
@@ -28,6 +29,7 @@ type Hooks struct {
 
 	met      atomic.Bool // the actor that has the ID
 	ending   bool        // by Exit or a panic: no further message is handled
+	lost     bool        // by a Goexit
 	envelope *actor.MessageEnvelope
 }
 
@@ -85,6 +87,9 @@ func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *a
 	switch message.(type) {
 	case *actor.Started:
 		c.Set(h)
+		if h.Begins != nil {
+			h.Begins(c.Self())
+		}
 	case *actor.Stopping, *actor.Terminated, *actor.Stopped:
 	default:
 		if h.ending {
@@ -102,8 +107,7 @@ func (h *Hooks) receive(next actor.ReceiverFunc, c actor.ReceiverContext, env *a
 		case r != nil:
 			h.panicked(r, c, message)
 		default:
-			h.orphan(c)
-			h.Goexit(c.Self())
+			h.Lost(c)
 		}
 	}()
 	next(c, env)
@@ -145,6 +149,19 @@ func (h *Hooks) panicked(r any, c actor.ReceiverContext, message any) {
 		return
 	}
 	c.ActorSystem().Root.Stop(c.Self())
+}
+
+// Lost tells that the goroutine of the actor, whose context is c, ends in the middle of
+// a message: by a Goexit in a handler, or outside the guard, as only the mailbox can
+// notice.
+func (h *Hooks) Lost(c any) {
+	self, ok := c.(actor.ReceiverContext)
+	if h.lost || !ok {
+		return
+	}
+	h.lost = true
+	h.orphan(self)
+	h.Goexit(self.Self())
 }
 
 // orphan stops the actors that this one has started and can look after no more.
