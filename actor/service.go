@@ -41,6 +41,9 @@ type Killer interface {
 
 // Kinder is implemented by a Service that is not a plain goroutine; Kind is
 // shown in snapshots, such as "process".
+//
+// What these three say is asked once, when the spec is given to the tree, for all
+// incarnations; if it comes from an Init, each time that has made it.
 type Kinder interface {
 	Kind() string
 }

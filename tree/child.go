@@ -18,7 +18,6 @@ type child struct {
 	service actor.Service
 	path    string
 	slot    *machine.Slot
-	static  bool                    // of the spec, not added
 	alarm   *alarm                  // of the supervisor's goroutine
 	proc    atomic.Pointer[process] // nil: nobody has asked for it
 	cur     atomic.Pointer[incarnation]
@@ -49,6 +48,7 @@ type traits struct {
 	killable  bool
 	props     *proto.Props // of a message-driven actor
 	spec      *Spec        // of a nested supervisor
+	kids      []*traits    // of the children of spec
 	maker     Init         // of a nested supervisor that has no spec yet
 }
 
@@ -58,28 +58,35 @@ func (t *traits) supervises() bool { return t.spec != nil || t.maker != nil }
 var plain = traits{kind: "goroutine"}
 
 func newChild(s *supervisor, name string, c *Child, svc actor.Service) *child {
-	k := &child{path: s.path + "/" + name}
-	k.init(s, c, svc)
-	return k
+	return &child{sup: s, spec: c, service: svc, path: s.path + "/" + name, traits: traitsOf(c, svc)}
 }
 
-func (k *child) init(s *supervisor, c *Child, svc actor.Service) {
-	k.sup, k.spec, k.service = s, c, svc
-	k.traits = &plain
-	t := traitsOf(svc)
+// traitsOf asks the Service, and those below it, once for all incarnations: it is user
+// code, and a supervisor that starts runs none.
+func traitsOf(c *Child, svc actor.Service) *traits {
+	t := ask(svc)
 	t.announces = t.announces || c.StartTimeout != 0
-	if t.kind != plain.kind || t.announces || t.killable {
-		own := t
-		k.traits = &own
+	if t.kind == plain.kind && !t.announces && !t.killable {
+		return &plain
 	}
+	if t.spec != nil {
+		t.kids = make([]*traits, len(t.spec.Children))
+		for i := range t.spec.Children {
+			c := &t.spec.Children[i]
+			t.kids[i] = traitsOf(c, c.Service)
+		}
+	}
+	own := t
+	return &own
 }
 
-// traitsOf asks user code, which may panic; what it did not tell is the default.
-func traitsOf(svc actor.Service) (t traits) {
+// ask asks user code, which may panic; what it did not tell is the default.
+func ask(svc actor.Service) (t traits) {
 	t = plain
 	defer func() { _ = recover() }()
 	if spec := asSpec(svc); spec != nil {
-		return traits{kind: "supervisor", announces: true, killable: true, spec: spec}
+		own := *spec
+		return traits{kind: "supervisor", announces: true, killable: true, spec: &own}
 	}
 	if f, ok := svc.(Init); ok {
 		return traits{kind: "supervisor", announces: true, killable: true, maker: f}
@@ -126,7 +133,7 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 		err = ErrStuck
 	case k.traits.spec != nil:
 		s.starts.flush()
-		err = s.startNested(c, k, slot, gen, k.traits.spec)
+		err = s.startNested(c, k, slot, gen, k.traits)
 	case k.maker != nil:
 		k.nested.Store(nil)
 		k.current = nil
@@ -155,8 +162,8 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 	}
 }
 
-func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, gen int, spec *Spec) error {
-	n := newSupervisor(s.tree, s, k.path, spec, k.last)
+func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, gen int, t *traits) error {
+	n := newSupervisor(s.tree, s, k.path, t.spec, t.kids, k.last)
 	n.slot, n.gen = slot, gen
 	pid, err := c.SpawnNamed(n.props(), slot.Name)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 func TestExtensionsDoNotPileUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		spec := &Spec{Children: []Child{{Name: "a", Service: actor.Func(nil)}}}
-		s := newSupervisor(Runner{}.newTree(t.Context()), nil, "root", spec, nil)
+		s := newSupervisor(Runner{}.newTree(t.Context()), nil, "root", spec, nil, nil)
 		k := s.childOf(s.m.Slot("a"))
 		i := newIncarnation(k, 1)
 		k.cur.Store(i)

@@ -49,8 +49,8 @@ type rare struct {
 	until   time.Time // asked for by Extend, and the supervisor was told to look; zero: it has
 	dog     *time.Timer
 	handler func(context.Context, any) (any, error)
-	made    *Spec // of an Init
-	gaveUp  bool  // of an Init
+	made    *traits // of an Init
+	gaveUp  bool    // of an Init
 }
 
 var _ inside.Cell = (*incarnation)(nil)
@@ -131,7 +131,7 @@ func (i *incarnation) end(err error) {
 		return
 	}
 	i.class, i.err = end.Class, end.Err
-	var made *Spec
+	var made *traits
 	gaveUp := false
 	if r := i.rare; r != nil {
 		made, gaveUp = r.made, r.gaveUp

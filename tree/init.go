@@ -35,7 +35,7 @@ func (f Init) Kind() string { return "supervisor" }
 // initialised tells the supervisor that an Init has returned a spec.
 type initialised struct {
 	*incarnation
-	spec *Spec
+	made *traits
 }
 
 // serveInit is the Serve of an incarnation that is to become a supervisor. The
@@ -49,9 +49,10 @@ func (i *incarnation) serveInit() error {
 	if err := c.check(i.child.sup.path, NeverShutdown); err != nil {
 		return err
 	}
+	made := traitsOf(&c, c.Service)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.more().made = &spec
+	i.more().made = made
 	return nil
 }
 
@@ -62,7 +63,7 @@ func (s *supervisor) initialised(c proto.Context, m *initialised) {
 	}
 	end := actor.End{Class: actor.ClassShutdown}
 	if !m.asked.Load() {
-		err := s.startNested(c, m.child, m.child.slot, m.gen, m.spec)
+		err := s.startNested(c, m.child, m.child.slot, m.gen, m.made)
 		if err == nil {
 			return
 		}

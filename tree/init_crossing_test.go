@@ -11,7 +11,7 @@ import (
 // end is on its way already.
 func TestInitThatHasReturnedIsNotGivenUp(t *testing.T) {
 	maker := Init(func(context.Context) (Spec, error) { return Spec{}, nil })
-	s := newSupervisor(Runner{}.newTree(t.Context()), nil, "root", &Spec{Children: []Child{{Name: "a", Service: maker}}}, nil)
+	s := newSupervisor(Runner{}.newTree(t.Context()), nil, "root", &Spec{Children: []Child{{Name: "a", Service: maker}}}, nil, nil)
 	k := s.childOf(s.m.Slot("a"))
 	i := newIncarnation(k, 1)
 	k.cur.Store(i)

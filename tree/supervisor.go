@@ -57,14 +57,14 @@ type supervisor struct {
 
 	instances atomic.Int64 // names given to instances
 	lastAdded atomic.Pointer[machine.Child]
-	retired   map[string]*machine.Slot // static children that are gone
 
 	done chan struct{} // closed when the machine has ended
 }
 
 // newSupervisor makes an incarnation that goes on with the numbers of the one
-// before it, so that a path and an incarnation name one run of a child for good.
-func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before *supervisor) *supervisor {
+// before it, so that a path and an incarnation name one run of a child for good. kids
+// are the traits of the spec's children; nil: to be asked for.
+func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, kids []*traits, before *supervisor) *supervisor {
 	s := &supervisor{tree: t, parent: parent, path: path, spec: spec, done: make(chan struct{})}
 	s.starts.ack = make(chan struct{}, 1)
 	s.alarms.ring = s.alarmRings
@@ -75,32 +75,45 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, before 
 		AutoShutdown: machine.AutoShutdown(spec.AutoShutdown),
 		Dynamic:      spec.Template != nil,
 		Seed:         t.seed,
+		Path:         path,
+		Numbers:      &t.numbers,
 	}
 	if spec.Template != nil {
 		cfg.MaxChildren = spec.Template.MaxInstances
 	}
 	s.m = machine.New(cfg)
-	s.m.Reserve(len(spec.Children))
-	kids := make([]child, len(spec.Children))
+	s.addStatic(kids, before)
+	if before != nil {
+		before.retire(s.m)
+	}
+	s.instances.Store(int64(t.numbers.Last(path, instances)))
+	return s
+}
+
+func (s *supervisor) addStatic(known []*traits, before *supervisor) {
+	list := s.spec.Children
+	s.m.Reserve(len(list))
+	kids := make([]child, len(list))
 	var shared *machine.Child
-	paths := paths(path, spec.Children)
-	for i := range spec.Children {
-		c, k := &spec.Children[i], &kids[i]
+	paths := paths(s.path, list)
+	for i := range list {
+		c, k := &list[i], &kids[i]
 		name := c.name()
-		k.path, paths = paths[:len(path)+1+len(name)], paths[len(path)+1+len(name):]
-		k.init(s, c, c.Service)
-		k.static = true
+		n := len(s.path) + 1 + len(name)
+		k.path, paths = paths[:n], paths[n:]
+		k.sup, k.spec, k.service = s, c, c.Service
+		if known != nil {
+			k.traits = known[i]
+		} else {
+			k.traits = traitsOf(c, c.Service)
+		}
 		if own := k.machineChild(); shared == nil || *shared != own {
 			shared = new(machine.Child)
 			*shared = own
 		}
 		k.slot = s.m.Add(name, shared, k)
-		k.slot.Gen, k.last = before.numbers(name)
+		k.slot.Gen, k.last = s.numbers(name, before)
 	}
-	if before != nil {
-		s.instances.Store(before.instances.Load())
-	}
-	return s
 }
 
 // paths are those of the children below path, one after the other: one object for all.
@@ -119,34 +132,47 @@ func paths(path string, kids []Child) string {
 	return b.String()
 }
 
-// numbers are what the next incarnation of s, which may be nil, goes on with for
-// the child of that name.
-func (s *supervisor) numbers(name string) (gen int, nested *supervisor) {
-	if s == nil {
-		return 0, nil
+// instances stands for the names given to instances among the numbers that are kept.
+const instances = "#"
+
+// numbers are what a child of the spec goes on with. before may be nil.
+func (s *supervisor) numbers(name string, before *supervisor) (gen int, nested *supervisor) {
+	if before != nil {
+		before.mu.Lock()
+		defer before.mu.Unlock()
+		if slot := before.m.Slot(name); slot != nil {
+			return slot.Gen, before.childOf(slot).last
+		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if slot := s.m.Slot(name); slot != nil {
-		return slot.Gen, s.childOf(slot).last
-	}
-	if slot := s.retired[name]; slot != nil {
-		return slot.Gen, s.childOf(slot).last
-	}
-	return 0, nil
+	return s.tree.numbers.Last(s.path, name), nil
 }
 
-// remove forgets a child, but for its numbers if the spec will bring it back.
+// retire keeps the numbers of all below a supervisor that has ended, but for the
+// children that are in next, which may be nil.
+func (s *supervisor) retire(next *machine.Machine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tree.numbers.Keep(s.path, instances, int(s.instances.Load()))
+	s.m.Slots(func(slot *machine.Slot) bool {
+		if next != nil && next.Slot(slot.Name) != nil {
+			return true
+		}
+		if s.spec.Template == nil {
+			s.tree.numbers.Keep(s.path, slot.Name, slot.Gen)
+		}
+		if last := s.childOf(slot).last; last != nil {
+			last.retire(nil)
+		}
+		return true
+	})
+}
+
+// remove forgets a child, but for its numbers.
 func (s *supervisor) remove(slot *machine.Slot) {
 	k := s.childOf(slot)
 	k.unregister()
-	if k.static {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.retired == nil {
-			s.retired = make(map[string]*machine.Slot)
-		}
-		s.retired[slot.Name] = slot
+	if k.last != nil {
+		k.last.retire(nil)
 	}
 }
 

@@ -70,6 +70,7 @@ type Tree struct {
 	stuck   stuckList
 	replies sync.Pool // of chan *machine.Answer, empty
 	held    holdings
+	numbers numbers
 	sinks   sync.WaitGroup // goroutines that consume events
 
 	up    chan struct{}
@@ -137,7 +138,7 @@ func (r Runner) launch(ctx context.Context, spec Spec) (*Tree, error) {
 	}
 	t := r.newTree(ctx)
 	system := t.makeSystem()
-	t.root = newSupervisor(t, nil, spec.Name, &spec, nil)
+	t.root = newSupervisor(t, nil, spec.Name, &spec, nil, nil)
 	t.system = <-system
 	t.sender = proto.NewRootContext(t.system, nil)
 	t.startSinks()

@@ -18,7 +18,7 @@ func TestUptimeIsNotNegative(t *testing.T) {
 	for i := range 10 * piece {
 		spec.Children = append(spec.Children, Child{Name: fmt.Sprint(i), Service: actor.Func(nil)})
 	}
-	s := newSupervisor(Runner{}.newTree(t.Context()), nil, "root", spec, nil)
+	s := newSupervisor(Runner{}.newTree(t.Context()), nil, "root", spec, nil, nil)
 	restartAll := func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
