@@ -369,3 +369,16 @@ func TestPlainPool(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// The context is all that protoactor's is.
+func TestPlainContext(t *testing.T) {
+	ofEachKind(t, func(h *home, kind []proto.PropsOption) {
+		h.Send(h.spawn("a", proto.PropsFromFunc(func(c proto.Context) {
+			_, supervisor := c.(proto.Supervisor)
+			_, invoker := c.(proto.MessageInvoker)
+			_, stringer := c.(fmt.Stringer)
+			_, goStringer := c.(fmt.GoStringer)
+			h.say("a gets %T: %v, %v, %v, %v", c.Message(), supervisor, invoker, stringer, goStringer)
+		}, kind...)), "hello")
+	})
+}

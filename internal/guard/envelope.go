@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"fmt"
 	"log/slog"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -38,19 +39,33 @@ func (h *Hooks) Unwrap() {
 
 // keeper is the context of an actor that without the guard had no envelopes.
 type keeper struct {
-	actor.Context
+	whole
 	hooks *Hooks
 }
 
+// whole is what protoactor's own context is besides, and actors may ask for.
+type whole interface {
+	actor.Context
+	actor.Supervisor
+	actor.MessageInvoker
+	fmt.Stringer
+	fmt.GoStringer
+}
+
 func (h *Hooks) decorate(next actor.ContextDecoratorFunc) actor.ContextDecoratorFunc {
-	return func(c actor.Context) actor.Context { return next(keeper{c, h}) }
+	return func(c actor.Context) actor.Context {
+		if w, ok := c.(whole); ok {
+			c = keeper{w, h}
+		}
+		return next(c)
+	}
 }
 
 // Forward sends on what came: an envelope only if that was the sender's.
 func (k keeper) Forward(pid *actor.PID) {
 	message := k.Message()
 	if header := k.MessageHeader(); k.Sender() != nil || header != nil && header.Length() > 0 {
-		k.Context.Forward(pid)
+		k.whole.Forward(pid)
 	} else if _, ok := message.(actor.SystemMessage); ok {
 		k.Logger().Error("SystemMessage cannot be forwarded", slog.Any("message", message))
 	} else {
@@ -63,5 +78,5 @@ func (k keeper) ReenterAfter(f *actor.Future, then func(any, error)) {
 	if k.hooks.Reuse {
 		k.hooks.envelope = nil
 	}
-	k.Context.ReenterAfter(f, then)
+	k.whole.ReenterAfter(f, then)
 }
