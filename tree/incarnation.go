@@ -48,6 +48,7 @@ type rare struct {
 	beat    time.Time
 	until   time.Time // asked for by Extend, and the supervisor was told to look; zero: it has
 	dog     *time.Timer
+	grace   *time.Timer // of a stop from outside
 	handler func(context.Context, any) (any, error)
 	made    *traits // of an Init
 	gaveUp  bool    // of an Init
@@ -137,6 +138,9 @@ func (i *incarnation) end(err error) {
 		made, gaveUp = r.made, r.gaveUp
 		if r.dog != nil {
 			r.dog.Stop()
+		}
+		if r.grace != nil {
+			r.grace.Stop()
 		}
 	}
 	i.mu.Unlock()
@@ -300,9 +304,6 @@ func (i *incarnation) watch() {
 }
 
 func (i *incarnation) checkBeat() {
-	if i.over.Load() || i.asked.Load() {
-		return
-	}
 	every := i.child.spec.Heartbeat
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -312,8 +313,30 @@ func (i *incarnation) checkBeat() {
 	case silent < every:
 		i.rare.dog.Reset(every - silent)
 	default:
-		err := fmt.Errorf("%w: none for %v", actor.ErrNoHeartbeat, silent.Round(time.Millisecond))
-		i.child.sup.post(machine.Input{Kind: machine.Unhealthy, Slot: i.child.slot, Gen: i.gen, End: actor.End{Err: err}})
+		i.unhealthy(fmt.Errorf("%w: none for %v", actor.ErrNoHeartbeat, silent.Round(time.Millisecond)))
+	}
+}
+
+// unhealthy has the supervisor, if it is not about that anyway, stop the incarnation,
+// which has failed by err.
+func (i *incarnation) unhealthy(err error) {
+	i.child.sup.post(machine.Input{Kind: machine.Unhealthy, Slot: i.child.slot, Gen: i.gen, End: actor.End{Err: err}})
+}
+
+// bound gives an incarnation that somebody has stopped from outside its grace: the
+// supervisor has not asked, and does not wait for the end.
+func (i *incarnation) bound() {
+	grace := i.child.spec.shutdown(false)
+	switch grace {
+	case Infinity:
+		return
+	case Brutal:
+		grace = machine.ForceWait
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if r := i.more(); r.grace == nil && !i.over.Load() {
+		r.grace = time.AfterFunc(grace, func() { i.unhealthy(fmt.Errorf("%w after %v", actor.ErrStuck, grace)) })
 	}
 }
 

@@ -141,6 +141,7 @@ func (p *process) SendSystemMessage(self *proto.PID, message any) {
 	case *proto.Stop:
 		if i := k.cur.Load(); i != nil {
 			k.stop(&actor.StopCause{Reason: actor.ErrRemoved, Path: k.path})
+			i.bound()
 		}
 	case *proto.Watch:
 		p.mu.Lock()

@@ -189,7 +189,8 @@ func (t *Tree) WhichChildren(ctx context.Context, sup string) ([]ChildState, err
 // actor's incarnation of the moment. Watching it tells when the child is gone for
 // good, or its supervisor has ended. nil: there is no such child, or it has never been
 // started. A child that is no actor has an address from the first time it is asked for
-// here.
+// here. A stop of the address asks the child to end by itself, within its grace; past
+// that it has failed.
 func (t *Tree) PID(path string) *proto.PID {
 	if s, err := t.supervisor(path); err == nil {
 		return s.pid

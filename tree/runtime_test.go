@@ -60,6 +60,58 @@ func TestStoppedFromOutside(t *testing.T) {
 	}
 }
 
+// One that is stopped so and does not end has its grace, and then fails: its supervisor
+// stops it as it would for another failure. Beats are still expected meanwhile.
+func TestStoppedFromOutsideAndGoesOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		child tree.Child
+		is    error
+		after time.Duration
+	}{
+		"grace":     {tree.Child{Shutdown: 10 * time.Second}, tree.ErrStuck, 10 * time.Second},
+		"default":   {tree.Child{}, tree.ErrStuck, 5 * time.Second},
+		"brutal":    {tree.Child{Shutdown: tree.Brutal}, tree.ErrStuck, time.Second},
+		"heartbeat": {tree.Child{Shutdown: time.Hour, Heartbeat: time.Second}, actor.ErrNoHeartbeat, time.Second},
+		"infinity":  {tree.Child{Shutdown: tree.Infinity}, nil, 0},
+	} {
+		for kind, svc := range map[string]func(gate chan struct{}) actor.Service{
+			"goroutine": func(gate chan struct{}) actor.Service {
+				return onStop(func(context.Context) error { <-gate; return nil })
+			},
+			"actor": func(gate chan struct{}) actor.Service {
+				return on("stopping", func(proto.Context, int) { <-gate }).props()
+			},
+		} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					gate := make(chan struct{})
+					c.child.Name, c.child.Service, c.child.Restart = "a", svc(gate), strategies.Transient
+					c.child.OnStuck = tree.StuckAbandon
+					w := start(t, tree.Spec{Intensity: unlimited, Children: []tree.Child{c.child}})
+					w.news()
+					w.System().Root.Stop(w.PID("root/a"))
+					if c.is == nil {
+						sleep(time.Hour)
+						require.Empty(t, w.life())
+						close(gate)
+						require.Equal(t, "-a", w.life(), "it is a stop all the same")
+						return
+					}
+					sleep(c.after - 1)
+					require.Equal(t, tree.Running, w.node("root/a").State)
+					sleep(1 + 2*time.Hour)
+					events := w.news()
+					require.Equal(t, tree.RestartPlanned, events[len(events)-3].Kind, "%v", events)
+					require.ErrorIs(t, events[len(events)-3].Err, c.is)
+					require.Equal(t, 2, w.node("root/a").Incarnation)
+					close(gate)
+					synctest.Wait()
+				})
+			})
+		}
+	}
+}
+
 // Several trees live in one system of the user's, beside other actors, and leave
 // it alone when they end.
 func TestSharedSystem(t *testing.T) {
