@@ -18,6 +18,7 @@ type child struct {
 	service actor.Service
 	path    string
 	slot    *machine.Slot
+	static  bool                    // of the spec, not added
 	alarm   *alarm                  // of the supervisor's goroutine
 	proc    atomic.Pointer[process] // nil: nobody has asked for it
 	cur     atomic.Pointer[incarnation]

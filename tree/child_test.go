@@ -361,7 +361,7 @@ func TestProfileLabels(t *testing.T) {
 			label, _ := pprof.Label(ctx, tree.LabelPath)
 			require.Equal(t, "shop/a", label)
 			label, _ = pprof.Label(ctx, tree.LabelIncarnation)
-			require.Equal(t, "3", label)
+			require.Equal(t, "2", label)
 			go labelledHelper(ctx)
 			return nil
 		})
@@ -380,7 +380,7 @@ func TestProfileLabels(t *testing.T) {
 		var b bytes.Buffer
 		require.NoError(t, pprof.Lookup("goroutine").WriteTo(&b, 1))
 		for _, f := range []string{"tree_test.labelledHelper", "tree_test.(*part).Serve"} {
-			require.True(t, labelled(b.String(), f, `"tree.path":"shop/a"`, `"tree.incarnation":"3"`), "%s in %s", f, b.String())
+			require.True(t, labelled(b.String(), f, `"tree.path":"shop/a"`, `"tree.incarnation":"2"`), "%s in %s", f, b.String())
 		}
 	})
 }

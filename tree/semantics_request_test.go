@@ -186,7 +186,7 @@ func TestSemantics21OrderOfAddedChildren(t *testing.T) {
 		add("x")
 		w.news()
 		w.stop()
-		require.Equal(t, "-x2 -y -b -a2", w.life())
+		require.Equal(t, "-x -y -b -a2", w.life())
 	})
 }
 

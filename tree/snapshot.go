@@ -43,7 +43,7 @@ type Node struct {
 	Path        string
 	Kind        string // "goroutine", "actor", "process", "supervisor", or what the Service calls itself
 	State       State
-	Incarnation int               // of the last start; 0: none yet. It goes on counting when a supervisor above restarts, and after a deletion
+	Incarnation int               // of the last start; 0: none yet. It goes on counting when a supervisor above restarts
 	Restarts    int               // by the supervisor, since the last start by request
 	LastStart   time.Time         // when it was last ready; zero: never
 	Uptime      time.Duration     // since then, of an incarnation that has been ready and has not ended

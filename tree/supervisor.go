@@ -57,6 +57,7 @@ type supervisor struct {
 
 	instances atomic.Int64 // names given to instances
 	lastAdded atomic.Pointer[machine.Child]
+	retired   map[string]*machine.Slot // static children that are gone
 
 	done chan struct{} // closed when the machine has ended
 }
@@ -75,8 +76,6 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, kids []
 		AutoShutdown: machine.AutoShutdown(spec.AutoShutdown),
 		Dynamic:      spec.Template != nil,
 		Seed:         t.seed,
-		Path:         path,
-		Numbers:      &t.numbers,
 	}
 	if spec.Template != nil {
 		cfg.MaxChildren = spec.Template.MaxInstances
@@ -84,9 +83,8 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, kids []
 	s.m = machine.New(cfg)
 	s.addStatic(kids, before)
 	if before != nil {
-		before.retire(s.m)
+		s.instances.Store(before.instances.Load())
 	}
-	s.instances.Store(int64(t.numbers.Last(path, instances)))
 	return s
 }
 
@@ -112,7 +110,8 @@ func (s *supervisor) addStatic(known []*traits, before *supervisor) {
 			*shared = own
 		}
 		k.slot = s.m.Add(name, shared, k)
-		k.slot.Gen, k.last = s.numbers(name, before)
+		k.static = true
+		k.slot.Gen, k.last = before.numbers(name)
 	}
 }
 
@@ -132,47 +131,34 @@ func paths(path string, kids []Child) string {
 	return b.String()
 }
 
-// instances stands for the names given to instances among the numbers that are kept.
-const instances = "#"
-
-// numbers are what a child of the spec goes on with. before may be nil.
-func (s *supervisor) numbers(name string, before *supervisor) (gen int, nested *supervisor) {
-	if before != nil {
-		before.mu.Lock()
-		defer before.mu.Unlock()
-		if slot := before.m.Slot(name); slot != nil {
-			return slot.Gen, before.childOf(slot).last
-		}
+// numbers are what the next incarnation of s, which may be nil, goes on with for
+// the child of that name.
+func (s *supervisor) numbers(name string) (gen int, nested *supervisor) {
+	if s == nil {
+		return 0, nil
 	}
-	return s.tree.numbers.Last(s.path, name), nil
-}
-
-// retire keeps the numbers of all below a supervisor that has ended, but for the
-// children that are in next, which may be nil.
-func (s *supervisor) retire(next *machine.Machine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tree.numbers.Keep(s.path, instances, int(s.instances.Load()))
-	s.m.Slots(func(slot *machine.Slot) bool {
-		if next != nil && next.Slot(slot.Name) != nil {
-			return true
-		}
-		if s.spec.Template == nil {
-			s.tree.numbers.Keep(s.path, slot.Name, slot.Gen)
-		}
-		if last := s.childOf(slot).last; last != nil {
-			last.retire(nil)
-		}
-		return true
-	})
+	if slot := s.m.Slot(name); slot != nil {
+		return slot.Gen, s.childOf(slot).last
+	}
+	if slot := s.retired[name]; slot != nil {
+		return slot.Gen, s.childOf(slot).last
+	}
+	return 0, nil
 }
 
-// remove forgets a child, but for its numbers.
+// remove forgets a child, but for its numbers if the spec will bring it back.
 func (s *supervisor) remove(slot *machine.Slot) {
 	k := s.childOf(slot)
 	k.unregister()
-	if k.last != nil {
-		k.last.retire(nil)
+	if k.static {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.retired == nil {
+			s.retired = make(map[string]*machine.Slot)
+		}
+		s.retired[slot.Name] = slot
 	}
 }
 

@@ -70,7 +70,6 @@ type Tree struct {
 	stuck   stuckList
 	replies sync.Pool // of chan *machine.Answer, empty
 	held    holdings
-	numbers numbers
 	sinks   sync.WaitGroup // goroutines that consume events
 
 	up    chan struct{}

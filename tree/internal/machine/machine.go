@@ -229,9 +229,6 @@ func (m *Machine) drop(s *Slot) {
 
 func (m *Machine) remove(s *Slot) {
 	m.kids.remove(s)
-	if m.cfg.Numbers != nil && !m.cfg.Dynamic {
-		m.cfg.Numbers.Keep(m.cfg.Path, s.Name, s.Gen)
-	}
 	m.put(Effect{Kind: DoRemove, Slot: s})
 }
 

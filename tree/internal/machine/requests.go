@@ -95,9 +95,6 @@ func (m *Machine) serveInstance(r *Request, s *Slot) {
 
 func (m *Machine) startNew(r *Request) {
 	s := &Slot{Name: r.Name, Spec: r.Child, Data: r.Data}
-	if m.cfg.Numbers != nil && !m.cfg.Dynamic { // whose names are not given again
-		s.Gen = m.cfg.Numbers.Last(m.cfg.Path, s.Name)
-	}
 	m.kids.add(s)
 	m.op = op{kind: opStart, lo: s.pos, hi: s.pos + 1, req: r}
 }

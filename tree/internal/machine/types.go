@@ -52,17 +52,8 @@ type Config struct {
 	// Dynamic supervisors have one template, stop their children all at once
 	// and forget a child that is not to be restarted.
 	Dynamic     bool
-	MaxChildren int     // of a dynamic supervisor; 0: no limit
-	Seed        uint64  // of the jitter
-	Path        string  // of the supervisor
-	Numbers     Numbers // nil: none are kept
-}
-
-// Numbers keeps the last incarnation of children that are removed, for those that are
-// added under their name.
-type Numbers interface {
-	Keep(path, name string, n int)
-	Last(path, name string) (n int)
+	MaxChildren int    // of a dynamic supervisor; 0: no limit
+	Seed        uint64 // of the jitter
 }
 
 // Child describes one child; the instances of a dynamic supervisor share one.
