@@ -79,7 +79,10 @@
 // before this one: that is, of packages that do not import it. A process has no
 // terminal, for the guardian has a session of its own. What the program does to
 // itself later, such as changing its user, the guardian does not do. If it is
-// killed, all processes are started anew, by another. If none can be started,
+// killed, all processes are started anew, by another. If somebody stops it, it is
+// woken up, and killed if it does not answer for 4 s; but a program that ends while
+// its guardian is stopped leaves everything alive until that goes on. If none can be
+// started,
 // which is logged, or if COPPICE_GUARDIAN is "off" in the environment, the program
 // is the parent: then the processes still die with it, but what they have started
 // does not, nor what runs as another user, and who leaves the group is left

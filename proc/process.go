@@ -52,6 +52,9 @@ func (c *Command) Serve(ctx context.Context) error {
 	}
 	defer hold(ctx)()
 	p, err := c.start(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("start %q: %w", c.Path, err)
 	}

@@ -2,10 +2,12 @@ package proc_test
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -131,4 +133,18 @@ func TestDirectoryRemovedWhileRunning(t *testing.T) {
 	failed := w.have(tree.StartFailed)
 	require.NotEmpty(t, failed)
 	require.Equal(t, 2, w.await(tree.GaveUp, 1).Used)
+}
+
+// A stop that comes while what the process is to be given is opened is not too
+// late.
+func TestStopBeforeTheProcessIsStarted(t *testing.T) {
+	name := file(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	c := helper(t, "touch="+name)
+	c.Stdin = func() (io.Reader, error) {
+		cancel()
+		return strings.NewReader(""), nil
+	}
+	require.NoError(t, c.Serve(ctx))
+	require.False(t, exists(name))
 }

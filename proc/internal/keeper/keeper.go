@@ -9,6 +9,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"os"
 	"slices"
@@ -52,11 +53,14 @@ var (
 	ErrGone = errors.New("no process left")
 	// ErrLost is the end of a process whose guardian has ended: it was killed.
 	ErrLost = errors.New("guardian process lost")
+	// ErrHangs is a start that was given up after its context had ended; if the
+	// process starts all the same, it is killed.
+	ErrHangs = errors.New("the system does not come to the end of the start")
 )
 
 // parent starts processes. Its methods may be called from any goroutine.
 type parent interface {
-	start(id uint64, s Spec, ended func(End)) (pid int, err error)
+	start(ctx context.Context, id uint64, s Spec, ended func(End)) (pid int, err error)
 	signal(id uint64, sig syscall.Signal, to Scope) error
 	left(id uint64) (alive int, err error)
 	members(id uint64) (pids []int, err error)

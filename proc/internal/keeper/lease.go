@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"os"
 	"sync"
@@ -11,13 +12,13 @@ import (
 
 // shared is the one parent of all processes of this program, while somebody
 // holds it.
-var shared struct {
-	launch sync.Mutex // held while a parent is made, which may take a while
+var shared = struct {
+	launch chan struct{} // full while a parent is made, which may take a while
 
 	mu     sync.Mutex
 	users  int
 	parent parent
-}
+}{launch: make(chan struct{}, 1)}
 
 var lastID atomic.Uint64
 
@@ -49,7 +50,11 @@ func letGo() parent {
 // Start starts a process. It is ErrGone if nobody is holding. warn is told if no
 // guardian could be started, and why.
 func Start(s Spec, warn func(error)) (*Process, error) {
-	parent, warning, err := current()
+	return start(context.Background(), s, warn)
+}
+
+func start(ctx context.Context, s Spec, warn func(error)) (*Process, error) {
+	parent, warning, err := current(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func Start(s Spec, warn func(error)) (*Process, error) {
 		warn(warning)
 	}
 	p := &Process{Began: time.Now(), id: lastID.Add(1), parent: parent, ended: make(chan struct{})}
-	p.PID, err = parent.start(p.id, s, func(e End) {
+	p.PID, err = parent.start(ctx, p.id, s, func(e End) {
 		p.end = e
 		close(p.ended)
 	})
@@ -76,9 +81,13 @@ func Start(s Spec, warn func(error)) (*Process, error) {
 }
 
 // current is the parent in being; one that is broken is replaced.
-func current() (p parent, warning, err error) {
-	shared.launch.Lock()
-	defer shared.launch.Unlock()
+func current(ctx context.Context) (p parent, warning, err error) {
+	select {
+	case shared.launch <- struct{}{}:
+		defer func() { <-shared.launch }()
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	}
 	p, old, err := standing()
 	if old != nil {
 		old.close()
@@ -86,7 +95,7 @@ func current() (p parent, warning, err error) {
 	if p != nil || err != nil {
 		return p, nil, err
 	}
-	if p, warning, err = newParent(); err != nil {
+	if p, warning, err = newParent(ctx); err != nil {
 		return nil, nil, err
 	}
 	shared.mu.Lock()

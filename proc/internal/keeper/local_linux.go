@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"os"
 	"runtime"
@@ -14,9 +15,12 @@ import (
 // newParent starts a guardian. Where that is not possible, which warning tells, or
 // COPPICE_GUARDIAN is off, the program itself is the parent. A shortage that may
 // pass is an error.
-func newParent() (p parent, warning, err error) {
+func newParent(ctx context.Context) (p parent, warning, err error) {
 	if os.Getenv("COPPICE_GUARDIAN") != "off" {
-		r, err := startGuardian()
+		r, err := startGuardian(ctx)
+		if ctx.Err() != nil && err != nil {
+			return nil, nil, context.Cause(ctx)
+		}
 		for _, short := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
 			if errors.Is(err, short) {
 				return nil, nil, err
@@ -37,7 +41,7 @@ type local struct {
 	forker *forker
 }
 
-func (l *local) start(id uint64, s Spec, ended func(End)) (pid int, err error) {
+func (l *local) start(_ context.Context, id uint64, s Spec, ended func(End)) (pid int, err error) {
 	files := make([]uintptr, len(s.Files))
 	for i, f := range s.Files {
 		files[i] = f.Fd()

@@ -3,13 +3,14 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"os"
 	"sync"
 	"syscall"
 )
 
-func newParent() (p parent, warning, err error) {
+func newParent(context.Context) (p parent, warning, err error) {
 	return &local{all: make(map[uint64]*os.Process)}, nil, nil
 }
 
@@ -19,7 +20,7 @@ type local struct {
 	all map[uint64]*os.Process
 }
 
-func (l *local) start(id uint64, s Spec, ended func(End)) (int, error) {
+func (l *local) start(_ context.Context, id uint64, s Spec, ended func(End)) (int, error) {
 	p, err := os.StartProcess(s.Path, s.Args, &os.ProcAttr{Dir: s.Dir, Env: s.Env, Files: s.Files, Sys: ownGroup()})
 	if err != nil {
 		return 0, err

@@ -13,10 +13,14 @@ const (
 )
 
 // Persist is Start that is tried again for a moment while the error is one that
-// may pass, and ctx has not ended.
+// may pass. When ctx has ended nothing is started any more, and its cause is the
+// error, or what had to pass; a start that the system is at is waited for.
 func Persist(ctx context.Context, s Spec, mayPass func(error) bool, warn func(error)) (*Process, error) {
 	for pause := firstPause; ; pause *= 4 {
-		p, err := Start(s, warn)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		p, err := start(ctx, s, warn)
 		if err == nil || !mayPass(err) || pause > lastPause {
 			return p, err
 		}

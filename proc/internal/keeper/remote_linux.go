@@ -1,12 +1,14 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,14 +21,24 @@ type remote struct {
 	starts *socket
 	guard  *os.Process
 	reads  sync.WaitGroup
+	heard  atomic.Int64  // messages from it
+	stops  atomic.Int64  // how often it was stopped
+	asleep chan struct{} // closed when it has ended
 
 	mu      sync.Mutex
 	lost    bool
 	lastID  uint64
-	calls   map[uint64]chan answer
+	calls   map[uint64]call
+	stall   stall
 	running map[uint64]*running
 	forgot  []uint64    // not yet said
 	timer   *time.Timer // to say it; nil: nothing to say
+}
+
+// call is a question that is not answered.
+type call struct {
+	answer chan answer
+	start  bool
 }
 
 type answer struct {
@@ -43,9 +55,14 @@ type running struct {
 	ended func(End)
 }
 
-const (
+var (
 	helloWait = 10 * time.Second // for the guardian to be ready
-	closeWait = time.Second      // for it to have ended
+	startWait = 4 * time.Second  // for a start when the caller's context has ended
+)
+
+const (
+	closeWait = time.Second // for it to have ended
+	closeLook = 20 * time.Millisecond
 
 	// forgetWait is how long it takes until the guardian is told to forget a
 	// process: not in the middle of a restart.
@@ -56,7 +73,7 @@ const (
 var self = "/proc/self/exe"
 
 // startGuardian starts this program once more, as the guardian.
-func startGuardian() (*remote, error) {
+func startGuardian(ctx context.Context) (*remote, error) {
 	main, err := newSocket()
 	if err != nil {
 		return nil, err
@@ -66,18 +83,19 @@ func startGuardian() (*remote, error) {
 		main.close()
 		return nil, err
 	}
-	r := &remote{main: main, starts: starts, calls: make(map[uint64]chan answer), running: make(map[uint64]*running)}
-	if err = r.launch(); err != nil {
+	r := &remote{main: main, starts: starts, calls: make(map[uint64]call), running: make(map[uint64]*running), asleep: make(chan struct{})}
+	if err = r.launch(ctx); err != nil {
 		main.close()
 		starts.close()
 		return nil, err
 	}
+	go r.keepAwake()
 	r.reads.Go(func() { r.read(main) })
 	r.reads.Go(func() { r.read(starts) })
 	return r, nil
 }
 
-func (r *remote) launch() error {
+func (r *remote) launch(ctx context.Context) error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -92,9 +110,13 @@ func (r *remote) launch() error {
 	r.main.theirs.Close() // or its end would not be noticed
 	r.starts.theirs.Close()
 	_ = r.main.file.SetReadDeadline(time.Now().Add(helloWait))
+	heed := context.AfterFunc(ctx, func() { _ = r.main.file.SetReadDeadline(time.Unix(1, 0)) })
 	k, _, err := r.main.receive(newReceiver())
 	if err == nil && k != msgHello {
 		err = errMessage
+	}
+	if !heed() {
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		_ = r.guard.Kill()
@@ -114,6 +136,7 @@ func (r *remote) read(from *socket) {
 			return
 		}
 		m.closeFiles()
+		r.heard.Add(1)
 		switch k {
 		case msgAnswer:
 			call, err := m.readUint(), numbered(m.readUint())
@@ -131,11 +154,11 @@ func (r *remote) read(from *socket) {
 
 func (r *remote) answer(call uint64, a answer) {
 	r.mu.Lock()
-	c := r.calls[call]
+	c, ok := r.calls[call]
 	delete(r.calls, call)
 	r.mu.Unlock()
-	if c != nil {
-		c <- a
+	if ok {
+		c.answer <- a
 	}
 }
 
@@ -170,7 +193,7 @@ func (r *remote) lose() {
 	}
 	r.mu.Unlock()
 	for _, c := range calls {
-		c <- answer{err: ErrLost}
+		c.answer <- answer{err: ErrLost}
 	}
 	for _, tell := range ended {
 		tell(End{Code: -1, Err: ErrLost})
@@ -179,37 +202,37 @@ func (r *remote) lose() {
 
 // call asks, and waits for the answer.
 func (r *remote) call(k kind, id uint64, fields ...uint64) answer {
-	return r.ask(r.main, k, id, func(m *message) {
+	return <-r.ask(r.main, k, id, func(m *message) {
 		for _, f := range fields {
 			m.uint(f)
 		}
 	})
 }
 
-// ask is call where write adds to the message behind id and call.
-func (r *remote) ask(through *socket, k kind, id uint64, write func(*message)) answer {
+// ask returns where the answer will come. write adds to the message behind id and
+// call.
+func (r *remote) ask(through *socket, k kind, id uint64, write func(*message)) <-chan answer {
 	c := make(chan answer, 1)
 	r.mu.Lock()
 	if r.lost {
 		r.mu.Unlock()
-		return answer{err: ErrLost}
+		c <- answer{err: ErrLost}
+		return c
 	}
 	r.lastID++
-	call := r.lastID
-	r.calls[call] = c
+	n := r.lastID
+	r.calls[n] = call{c, through == r.starts}
+	r.expect()
 	r.mu.Unlock()
-	m := newMessage(k, id, call)
+	m := newMessage(k, id, n)
 	write(m)
 	if err := through.send(m); err != nil {
-		r.mu.Lock()
-		delete(r.calls, call)
-		r.mu.Unlock()
-		return answer{err: err}
+		r.answer(n, answer{err: err})
 	}
-	return <-c
+	return c
 }
 
-func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
+func (r *remote) start(ctx context.Context, id uint64, s Spec, ended func(End)) (int, error) {
 	if len(s.Files) > maxFiles {
 		return 0, fmt.Errorf("more than %d files", maxFiles)
 	}
@@ -231,7 +254,7 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 	}
 	r.running[id] = p
 	r.mu.Unlock()
-	a := r.ask(r.starts, msgStart, id, func(m *message) {
+	c := r.ask(r.starts, msgStart, id, func(m *message) {
 		m.uint(flag(dir >= 0))
 		m.spec(s)
 		if dir >= 0 {
@@ -242,6 +265,23 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 		}
 	})
 	runtime.KeepAlive(s.Files)
+	select {
+	case a := <-c:
+		return r.started(id, p, a)
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(startWait)
+	defer timer.Stop()
+	select {
+	case a := <-c:
+		return r.started(id, p, a)
+	case <-timer.C:
+		go r.abandon(id, p, c)
+		return 0, ErrHangs
+	}
+}
+
+func (r *remote) started(id uint64, p *running, a answer) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if a.err != nil {
@@ -252,6 +292,21 @@ func (r *remote) start(id uint64, s Spec, ended func(End)) (int, error) {
 		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	}
 	return p.pid, nil
+}
+
+// abandon kills a process that starts when nobody wants it any more.
+func (r *remote) abandon(id uint64, p *running, c <-chan answer) {
+	if _, err := r.started(id, p, <-c); err != nil {
+		return
+	}
+	defer r.forget(id)
+	for {
+		_ = r.signal(id, syscall.SIGKILL, All)
+		if n, err := r.left(id); n == 0 || err != nil {
+			return
+		}
+		time.Sleep(closeLook)
+	}
 }
 
 func (r *remote) signal(id uint64, sig syscall.Signal, to Scope) error {
@@ -299,19 +354,11 @@ func (r *remote) close() {
 	r.starts.close()
 	r.reads.Wait()
 	r.mu.Lock()
-	if r.timer != nil {
-		r.timer.Stop()
+	for _, timer := range []*time.Timer{r.timer, r.stall.timer} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	r.mu.Unlock()
-	waited := make(chan struct{})
-	go func() {
-		defer close(waited)
-		_, _ = r.guard.Wait()
-	}()
-	timer := time.NewTimer(closeWait)
-	defer timer.Stop()
-	select {
-	case <-waited:
-	case <-timer.C: // something cannot be killed at the moment
-	}
+	r.end()
 }

@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"errors"
 	"os"
 	"syscall"
 
@@ -38,7 +37,10 @@ func (s *socket) receive(rc *receiver) (k kind, m *message, err error) {
 		k, m, err = rc.receive(int(fd))
 		return err != unix.EAGAIN
 	})
-	return k, m, errors.Join(err, waited)
+	if waited != nil { // err is why it waited
+		return 0, nil, waited
+	}
+	return k, m, err
 }
 
 func (s *socket) send(m *message) (err error) {
