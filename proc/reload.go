@@ -41,7 +41,7 @@ func (p *process) reload(ctx context.Context) error {
 
 func (p *process) askToReload(ctx context.Context, r *Reloading) error {
 	if r.Command != nil {
-		return p.beside(ctx, r.Command[0], r.Command[1:], p.mainPID())
+		return p.beside(ctx, r.Command[0], r.Command[1:], p.mainPID()...)
 	}
 	signal := r.Signal
 	if signal == 0 {

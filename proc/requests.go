@@ -172,7 +172,16 @@ func (p *process) send(signal syscall.Signal, to Scope) error {
 	return err
 }
 
-func (p *process) mainPID() string { return "MAINPID=" + strconv.Itoa(p.pid) }
+// mainPID is for the environment of a program that has to do with the process. One
+// that has ended has none: its number may be another's.
+func (p *process) mainPID() []string {
+	select {
+	case <-p.child.Ended():
+		return nil
+	default:
+		return []string{"MAINPID=" + strconv.Itoa(p.pid)}
+	}
+}
 
 // beside runs a program in the way of the Command's, which is killed with all it
 // has started when ctx ends.

@@ -62,6 +62,18 @@ func TestStopCommand(t *testing.T) {
 	require.Equal(t, "USR2", noted())
 }
 
+// For what a process has left behind the command is run as well, but the number of
+// the process may be another's by then.
+func TestStopCommandOfAnEndedProcess(t *testing.T) {
+	name := file(t)
+	orphan := file(t)
+	c := helper(t, "spawn="+join(is("ignore", syscall.SIGTERM), "touch="+orphan, "wait"), "until="+orphan, "exit=3")
+	c.Grace = patience
+	c.Stop = []proc.StopStep{{Command: []string{"/bin/sh", "-c", "echo -n $MAINPID. > " + name + "; kill -9 $(cat " + orphan + ")"}}}
+	require.Equal(t, 3, serve(t, c).exited().Code)
+	require.Equal(t, ".", content(t, name))
+}
+
 // A command that hangs is ended with its step, or by the supervisor's kill.
 func TestStopCommandThatHangs(t *testing.T) {
 	hangs := []string{"/bin/sh", "-c", "setsid sleep 1000 & sleep 1000"}

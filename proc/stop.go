@@ -20,7 +20,8 @@ type StopStep struct {
 	Scope  Scope
 
 	// Command is a program and its arguments, run instead, with the directory,
-	// environment and user of the process, and its pid in MAINPID. It is killed when
+	// environment and user of the process, and its pid in MAINPID, unless it has ended
+	// and only what it has left behind is to be stopped. It is killed when
 	// its time is over. An error of it is logged, and the next step waits all the same.
 	Command []string
 
@@ -108,7 +109,7 @@ func (s *stopping) run(command []string) {
 	p := s.p
 	go func() {
 		defer close(done)
-		if err := p.beside(ctx, command[0], command[1:], p.mainPID()); err != nil && ctx.Err() == nil {
+		if err := p.beside(ctx, command[0], command[1:], p.mainPID()...); err != nil && ctx.Err() == nil {
 			p.warn("stop command failed", slog.Any("error", err))
 		}
 	}()
