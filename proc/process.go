@@ -155,18 +155,32 @@ func (p *process) signal(s syscall.Signal, to keeper.Scope) {
 	}
 }
 
-// tell logs. A panic of the logger's loses the line and nothing else.
+// tell logs.
 func (p *process) tell(ctx context.Context, level slog.Level, text string, attrs ...slog.Attr) {
+	p.write(ctx, level, text, p.named(attrs))
+}
+
+// named adds the pid, once there is one.
+func (p *process) named(attrs []slog.Attr) []slog.Attr {
+	if p.pid == 0 {
+		return attrs
+	}
+	return append(attrs, slog.Int("pid", p.pid))
+}
+
+// write loses the line if the logger panics, and nothing else.
+func (p *process) write(ctx context.Context, level slog.Level, text string, attrs []slog.Attr) {
 	defer func() { _ = recover() }()
-	p.log.LogAttrs(ctx, level, text, append(attrs, slog.Int("pid", p.pid))...)
+	p.log.LogAttrs(ctx, level, text, attrs...)
 }
 
 // warn is tell for Serve's goroutine, which a logger that blocks must not hold up.
 func (p *process) warn(text string, attrs ...slog.Attr) {
+	attrs = p.named(attrs) // now: a logger that blocks may be at it when there is a pid
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.tell(context.Background(), slog.LevelWarn, text, attrs...)
+		p.write(context.Background(), slog.LevelWarn, text, attrs)
 	}()
 	timer := time.NewTimer(killWait)
 	defer timer.Stop()
