@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -34,7 +35,8 @@ type Command struct {
 	// Args are the arguments, without the program's name.
 	Args []string
 
-	// Dir is the working directory. Empty: that of this program.
+	// Dir is the working directory, which PWD tells unless Env does or ClearEnv is set.
+	// Empty: that of this program.
 	Dir string
 
 	// Env are "KEY=value" strings, added to the environment of this program, but for
@@ -247,6 +249,9 @@ func (c *Command) environ(a *account, own []string) []string {
 		env = inherited()
 		if a != nil {
 			env = append(env, a.env...)
+		}
+		if dir, err := filepath.Abs(c.Dir); c.Dir != "" && err == nil && runtime.GOOS != "windows" {
+			env = append(env, "PWD="+dir)
 		}
 	}
 	return append(append(append(env, c.Env...), c.socketEnv()...), own...)

@@ -97,6 +97,24 @@ func TestArgumentsEnvironmentAndDirectory(t *testing.T) {
 	}, j.lines("stdout"))
 }
 
+// PWD is the directory, as scripts believe it.
+func TestPWD(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(filepath.Dir(dir))
+	for want, c := range map[string]*proc.Command{
+		"PWD=" + dir:          {Dir: dir},
+		"PWD=" + dir + " ":    {Dir: filepath.Base(dir)},
+		"PWD=" + os.TempDir(): {Dir: dir, Env: []string{"PWD=" + os.TempDir()}},
+		"PWD=":                {Dir: dir, ClearEnv: true},
+	} {
+		j := &journal{}
+		h := helper(t, "env=PWD")
+		h.Dir, h.Env, h.ClearEnv, h.Logger = c.Dir, append(h.Env, c.Env...), c.ClearEnv, j.logger()
+		require.NoError(t, serve(t, h).end())
+		require.Equal(t, []string{strings.TrimSpace(want)}, j.lines("stdout"))
+	}
+}
+
 func TestClearEnv(t *testing.T) {
 	t.Setenv("COPPICE_PROC_A", "outer")
 	j := &journal{}
