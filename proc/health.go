@@ -181,10 +181,9 @@ func (h *health) awaitReady(ctx context.Context) *ProbeError {
 	}
 	select {
 	case <-p.ready:
-		return nil
 	case <-ctx.Done():
 	}
-	if !errors.Is(context.Cause(ctx), ErrNotReady) {
+	if p.satisfied() || !errors.Is(context.Cause(ctx), ErrNotReady) {
 		return nil
 	}
 	if last == nil {

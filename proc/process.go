@@ -206,6 +206,13 @@ func (p *process) probe(line string) {
 	}
 }
 
+// satisfied tells whether the probe is.
+func (p *process) satisfied() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.isReady
+}
+
 func (p *process) becomeReady() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

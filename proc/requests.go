@@ -186,11 +186,7 @@ func (p *process) mainPID() []string {
 // beside runs a program in the way of the Command's, which is killed with all it
 // has started when ctx ends.
 func (p *process) beside(ctx context.Context, path string, args []string, env ...string) error {
-	own := p.cmd
-	c := &Command{
-		Path: path, Args: args, Dir: own.Dir, Env: append(own.Env[:len(own.Env):len(own.Env)], env...), ClearEnv: own.ClearEnv,
-		User: own.User, Group: own.Group, Grace: time.Nanosecond, Stdout: discard{}, Stderr: discard{},
-	}
+	c := p.like(path, args, env...)
 	// It is no part of the child, and gets nothing of the child's context.
 	outside, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -200,6 +196,15 @@ func (p *process) beside(ctx context.Context, path string, args []string, env ..
 		err = context.Cause(ctx)
 	}
 	return err
+}
+
+// like is a Command of that program in the way of p's.
+func (p *process) like(path string, args []string, env ...string) *Command {
+	own := p.cmd
+	return &Command{
+		Path: path, Args: args, Dir: own.Dir, Env: append(own.Env[:len(own.Env):len(own.Env)], env...), ClearEnv: own.ClearEnv,
+		User: own.User, Group: own.Group, Grace: time.Nanosecond, Stdout: discard{}, Stderr: discard{}, Logger: p.log,
+	}
 }
 
 type discard struct{}
