@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"runtime"
@@ -268,6 +269,25 @@ func TestFilesAreHandedOver(t *testing.T) {
 	err = c.Serve(context.Background())
 	require.ErrorIs(t, err, os.ErrClosed)
 	require.ErrorContains(t, err, "Stdout")
+}
+
+// A file that was closed is none, also where the program is the parent.
+func TestClosedFiles(t *testing.T) {
+	f, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	for _, guardian := range []string{"", "off"} {
+		t.Setenv("COPPICE_GUARDIAN", guardian)
+		for field, c := range map[string]*proc.Command{
+			"Files[1]": {Files: []*os.File{os.Stderr, f}},
+			"Stdin":    {Stdin: func() (io.Reader, error) { return f, nil }},
+		} {
+			c.Path, c.Logger = "/bin/true", silent
+			err := c.Serve(context.Background())
+			require.ErrorIs(t, err, os.ErrClosed)
+			require.ErrorContains(t, err, field)
+		}
+	}
 }
 
 func TestOutputThatIsNonsense(t *testing.T) {

@@ -236,6 +236,11 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 			return nil, fmt.Errorf("directory: %s: %w", c.Dir, syscall.ENOTDIR)
 		}
 	}
+	for i, f := range c.Files {
+		if _, err := f.Stat(); err != nil {
+			return nil, fmt.Errorf("Files[%d]: %w", i, err)
+		}
+	}
 	// The logger's handler is user code, so it comes before anything is held.
 	log := c.logger()
 	if id, ok := actor.Self(ctx); ok {

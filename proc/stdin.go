@@ -46,6 +46,9 @@ func (c *Command) openInput(p *process) (in *input, err error) {
 		return nil, err
 	}
 	if f, ok := from.(*os.File); ok && f != nil {
+		if _, err := f.Stat(); err != nil {
+			return nil, err
+		}
 		return &input{file: f, keep: f == os.Stdin}, nil
 	}
 	if from == nil {
