@@ -310,5 +310,10 @@ func (p *process) unguarded(err error) {
 
 // transient is what the system is only short of.
 func transient(err error) bool {
-	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, errTextBusy) || errors.Is(err, keeper.ErrLost)
+	for _, short := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, errTextBusy, keeper.ErrLost} {
+		if errors.Is(err, short) {
+			return true
+		}
+	}
+	return false
 }

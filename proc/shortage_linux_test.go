@@ -67,3 +67,15 @@ func TestStartFromAFileSystemWithoutPrograms(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrPermission)
 	require.ErrorContains(t, err, "noexec")
 }
+
+// A program that may open few files starts processes all the same.
+func TestProgramThatMayOpenFewFiles(t *testing.T) {
+	for _, few := range []uint64{20, 24, 28, 35, 36, 40, 64, 100} {
+		j := &journal{}
+		c := helper(t, "keep=out=up")
+		c.Logger = j.logger()
+		c.Limits = map[proc.Resource]proc.Limit{proc.OpenFiles: {Soft: few, Hard: few}}
+		require.NoError(t, serve(t, c).end(), "%d files", few)
+		require.Equal(t, []string{"up", "up"}, j.lines("stdout"))
+	}
+}

@@ -210,8 +210,8 @@ func (ks *kids) obey(k kind, m *message) error {
 }
 
 // room is how many descriptors a guardian keeps free, to be able to look at
-// processes.
-const room = 32
+// processes: a quarter of what it may have, if that is less.
+func room(limit uint64) uint64 { return min(32, limit/4) }
 
 // startFor starts a process and answers.
 func (ks *kids) startFor(id uint64, m *message) error {
@@ -222,7 +222,7 @@ func (ks *kids) startFor(id uint64, m *message) error {
 	}
 	// The lowest free descriptor is always the next, so those above are free.
 	var limit unix.Rlimit
-	if m.cut || unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && len(m.files) > 0 && uint64(slices.Max(m.files)+room) >= limit.Cur {
+	if m.cut || unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && len(m.files) > 0 && uint64(slices.Max(m.files))+room(limit.Cur) >= limit.Cur {
 		return answer(0, syscall.EMFILE)
 	}
 	hasDir := m.readUint() != 0

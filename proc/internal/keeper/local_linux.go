@@ -17,7 +17,10 @@ import (
 // pass is an error.
 func newParent(ctx context.Context) (p parent, warning, err error) {
 	if os.Getenv("COPPICE_GUARDIAN") != "off" {
-		r, err := startGuardian(ctx)
+		r, err := (*remote)(nil), errFewFiles
+		if !fewFiles() {
+			r, err = startGuardian(ctx)
+		}
 		if ctx.Err() != nil && err != nil {
 			return nil, nil, context.Cause(ctx)
 		}
@@ -32,6 +35,14 @@ func newParent(ctx context.Context) (p parent, warning, err error) {
 		warning = err
 	}
 	return &local{ks: newKids(false), forker: newForker()}, warning, nil
+}
+
+var errFewFiles = errors.New("a guardian needs more open files than the limit")
+
+func fewFiles() bool {
+	const few = 36
+	var limit unix.Rlimit
+	return unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Max < few
 }
 
 // local is the program as the parent of its processes. They die with it, but
