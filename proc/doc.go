@@ -10,12 +10,13 @@
 // # What a child is
 //
 // A Command is the process that was started and all that descends from it. The
-// child has ended when nothing of that is alive, not before. A stop sends Signal
-// to the process's group, and when the process itself has ended also to what has
-// left the group, by setsid or a double fork; SIGKILL to all of them follows when
-// the grace, Child.Shutdown, has passed. Stop can say more than one thing to do.
-// When the process ends by itself and leaves others behind, these are stopped in
-// the same way before the end is told.
+// child has ended when nothing of that is alive, not before; the section on the
+// guardian has the exceptions. A stop sends Signal to the process's group, and when
+// the process itself has ended also to what has left the group, by setsid or a
+// double fork; SIGKILL to all of them follows when the grace, Child.Shutdown, has
+// passed. Stop can say more than one thing to do. When the process ends by itself
+// and leaves others behind, these are stopped in the same way before the end is
+// told; they have Grace, or DefaultGrace, for that, whatever Child.Shutdown is.
 //
 // # What an end means
 //
@@ -72,7 +73,12 @@
 // program is gone, however it went, the guardian kills everything that descends
 // from it. Whatever loses its own parent falls to the guardian, which knows by a
 // mark, carried in the unused resource limit RLIMIT_LOCKS, to which child it
-// belongs. Where control groups (v2) can be made, each process has one besides.
+// belongs. Where control groups (v2) can be made, each process has one besides. A
+// mark is no proof against a hostile process, which may hide or forge it: without
+// control groups that one can leave its child, and lives until the guardian ends.
+// Where there are neither groups nor marks, because RLIMIT_LOCKS is limited or the
+// program is in a fourth tree inside trees, what leaves its group may be left
+// behind, which is logged.
 //
 // It costs a start of the program, once, and some MB of memory. Of the program
 // nothing runs in it but the init functions of packages that are initialised

@@ -305,7 +305,7 @@ func (c *Command) spec(env ...string) (keeper.Spec, error) {
 }
 
 func (p *process) unguarded(err error) {
-	p.warn("no guardian process: what leaves its group may be left behind", slog.Any("error", err))
+	p.warn("what leaves its group may be left behind", slog.Any("error", err))
 }
 
 // transient is what the system is only short of.

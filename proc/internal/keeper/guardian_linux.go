@@ -139,7 +139,7 @@ func closeInherited() {
 // serve carries out what the program says. It waits in one thread for that and
 // for the ends of processes.
 func (ks *kids) serve(l *loop) error {
-	if err := send(guardianFD, newMessage(msgHello)); err != nil {
+	if err := send(guardianFD, newMessage(msgHello, flag(ks.blind()))); err != nil {
 		return err
 	}
 	r := newReceiver()

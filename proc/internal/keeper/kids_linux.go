@@ -45,6 +45,9 @@ func newKids(reaper bool) *kids {
 	return ks
 }
 
+// blind tells whether what leaves its group is not known any more.
+func (ks *kids) blind() bool { return ks.marks.shift == noMark && ks.groups == nil }
+
 // start forks on the calling thread. ended is called once.
 func (ks *kids) start(id uint64, s Spec, dir int, files []uintptr, ended func(End)) (int, error) {
 	k := &kid{cgroup: ks.groups.take(), ended: ended}
@@ -197,12 +200,22 @@ func (ks *kids) signal(id uint64, sig syscall.Signal, to Scope) error {
 		k.cgroup.kill()
 	}
 	err = ks.signalGroup(k, sig)
-	rest := ks.signalMembers(k, sig, func(s stat) bool { return s.pgid != k.pid })
+	others := func(s stat) bool { return s.pgid != k.pid }
+	rest := ks.signalMembers(k, sig, others)
+	for tries := 0; sig == syscall.SIGKILL && rest == nil && tries < killTries; tries++ {
+		rest = ks.signalMembers(k, sig, others) // one may have been born meanwhile
+		if rest == ErrGone {
+			rest = nil
+			break
+		}
+	}
 	if err == ErrGone || err == nil && rest != ErrGone { // gone are only those who are in neither
 		err = rest
 	}
 	return err
 }
+
+const killTries = 10
 
 // signalGroup signals the group by its number, which is the leader's pid, as long
 // as the leader has not been reaped: then the number is no other's. Later, its
@@ -284,7 +297,8 @@ func (ks *kids) pids(id uint64) ([]int, error) {
 }
 
 // alive looks for as little as it can, and twice before it says that there is
-// nobody, because a process may fork and end while it looks.
+// nobody. What forks and ends faster than one can look leaves corpses, which nobody
+// buries meanwhile: while there are more and more of them, somebody is alive.
 func (ks *kids) alive(k *kid) int {
 	alone := k.gone && k.groupEmpty() // the leader and its group have ended
 	switch {
@@ -298,10 +312,16 @@ func (ks *kids) alive(k *kid) int {
 	case !ks.reaper && alone:
 		return 0
 	}
-	if n := len(ks.members(k)); n > 0 {
-		return n
+	corpses := ks.corpses(k)
+	for range 2 {
+		if n := len(ks.members(k)); n > 0 {
+			return n
+		}
 	}
-	return len(ks.members(k))
+	if ks.corpses(k) > corpses {
+		return 1
+	}
+	return 0
 }
 
 func (ks *kids) forget(id uint64) {

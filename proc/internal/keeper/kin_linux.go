@@ -87,7 +87,25 @@ func (ks *kids) whose(pid int) *kid {
 	if !ok || s.zombie {
 		return nil
 	}
-	if slot := ks.marks.slot(pid); slot != 0 {
+	return ks.owner(s)
+}
+
+// corpses counts the orphans of k that have ended.
+func (ks *kids) corpses(k *kid) (n int) {
+	if !ks.reaper {
+		return 0
+	}
+	for _, pid := range ks.orphans() {
+		if s, ok := readStat(pid); ok && s.zombie && ks.owner(s) == k {
+			n++
+		}
+	}
+	return n
+}
+
+// owner is whose for a process that was read. One that has ended has its mark still.
+func (ks *kids) owner(s stat) *kid {
+	if slot := ks.marks.slot(s.pid); slot != 0 {
 		k := ks.bySlot[slot]
 		if k == nil { // it slipped through when the others were looked for
 			_ = s.signal(syscall.SIGKILL)

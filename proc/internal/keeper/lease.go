@@ -47,8 +47,9 @@ func letGo() parent {
 	return p
 }
 
-// Start starts a process. It is ErrGone if nobody is holding. warn is told if no
-// guardian could be started, and why.
+// Start starts a process. It is ErrGone if nobody is holding. warn is told why what
+// leaves its group may be left behind: no guardian could be started, or it cannot
+// tell.
 func Start(s Spec, warn func(error)) (*Process, error) {
 	return start(context.Background(), s, warn)
 }

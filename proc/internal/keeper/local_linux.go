@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newParent starts a guardian. Where that is not possible, which warning tells, or
-// COPPICE_GUARDIAN is off, the program itself is the parent. A shortage that may
+// newParent starts a guardian. Where that is not possible, or COPPICE_GUARDIAN is
+// off, the program itself is the parent. warning is why what leaves its group may be
+// left behind, unless somebody wanted it so. A shortage that may
 // pass is an error.
 func newParent(ctx context.Context) (p parent, warning, err error) {
 	if os.Getenv("COPPICE_GUARDIAN") != "off" {
@@ -29,6 +30,9 @@ func newParent(ctx context.Context) (p parent, warning, err error) {
 				return nil, nil, err
 			}
 		}
+		if err == nil && r.blind {
+			return r, errBlind, nil
+		}
 		if err == nil {
 			return r, nil, nil
 		}
@@ -36,6 +40,8 @@ func newParent(ctx context.Context) (p parent, warning, err error) {
 	}
 	return &local{ks: newKids(false), forker: newForker()}, warning, nil
 }
+
+var errBlind = errors.New("no control groups, and no room for marks in RLIMIT_LOCKS")
 
 var errFewFiles = errors.New("a guardian needs more open files than the limit")
 

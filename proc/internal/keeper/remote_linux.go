@@ -23,6 +23,7 @@ type remote struct {
 	reads  sync.WaitGroup
 	heard  atomic.Int64  // messages from it
 	stops  atomic.Int64  // how often it was stopped
+	blind  bool          // see kids.blind
 	asleep chan struct{} // closed when it has ended
 
 	mu      sync.Mutex
@@ -111,9 +112,13 @@ func (r *remote) launch(ctx context.Context) error {
 	r.starts.theirs.Close()
 	_ = r.main.file.SetReadDeadline(time.Now().Add(helloWait))
 	heed := context.AfterFunc(ctx, func() { _ = r.main.file.SetReadDeadline(time.Unix(1, 0)) })
-	k, _, err := r.main.receive(newReceiver())
-	if err == nil && k != msgHello {
+	k, m, err := r.main.receive(newReceiver())
+	switch {
+	case err != nil:
+	case k != msgHello:
 		err = errMessage
+	default:
+		r.blind = m.readUint() != 0
 	}
 	if !heed() {
 		err = context.Cause(ctx)

@@ -108,13 +108,14 @@ func TestStartThatHangs(t *testing.T) {
 	both(t, func(t *testing.T) {
 		c := shell(t, "echo up; exec sleep $T")
 		c.read()
+		soon(t, func() bool { return sleepers() == 1 })
 		guardian := stopGuardian(t, c)
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(time.Millisecond, cancel)
 		spec := Spec{Path: "/bin/sh", Args: []string{"sh", "-c", "trap '' TERM; setsid sleep " + forever + " & exec sleep " + forever}}
 		_, err := Persist(ctx, spec, func(error) bool { return true }, noWarning(t))
 		require.ErrorIs(t, err, ErrHangs)
-		require.Equal(t, 1, sleepers())
+		soon(t, func() bool { return sleepers() == 1 }) // and not yet the other
 		require.NoError(t, syscall.Kill(guardian, syscall.SIGCONT))
 		soon(t, func() bool {
 			kids := childrenOf(guardian)

@@ -17,7 +17,7 @@ import (
 type kind uint64
 
 const (
-	msgHello   kind = iota // the guardian is ready
+	msgHello   kind = iota // the guardian is ready; whether it is blind
 	msgStart               // id, call, whether there is a dir, path, args, env; dir and files come along
 	msgSignal              // id, call, signal, scope
 	msgLeft                // id, call
