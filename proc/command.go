@@ -20,8 +20,10 @@ import (
 // behind when it ends by itself, is given to end after Signal.
 const DefaultGrace = 5 * time.Second
 
-// maxSignal is the highest there is on any system.
-const maxSignal = 64
+const (
+	maxSignal = 64  // on any system
+	maxCode   = 255 // but on Windows
+)
 
 // Command is an operating system process as a child. The zero value of every
 // field but Path is a usable default. A Command holds nothing of a run, so one
@@ -55,7 +57,7 @@ type Command struct {
 	Stdin func() (io.Reader, error)
 
 	// Files are open in the process from descriptor 3 on, or behind the Sockets.
-	// They stay the caller's.
+	// They stay the caller's. Both together are 247 at most.
 	Files []*os.File
 
 	// Sockets are the first descriptors from 3 on, told to the process by LISTEN_FDS,
@@ -201,6 +203,9 @@ func (c *Command) Validate() error {
 		if code < 0 {
 			return fmt.Errorf("ExpectedCodes[%d]: negative: %d", i, code)
 		}
+		if code > maxCode && runtime.GOOS != "windows" {
+			return fmt.Errorf("ExpectedCodes[%d]: more than %d: %d", i, maxCode, code)
+		}
 	}
 	if err := c.validateStop(); err != nil {
 		return err
@@ -216,16 +221,8 @@ func (c *Command) Validate() error {
 			return fmt.Errorf("ExpectedSignals[%d]: %w", i, err)
 		}
 	}
-	if c.Ready != nil {
-		if err := c.Ready.validate(); err != nil {
-			return fmt.Errorf("Ready: %w", err)
-		}
-	}
-	switch {
-	case c.ReadyInterval < 0:
-		return fmt.Errorf("ReadyInterval: negative: %v", c.ReadyInterval)
-	case c.ReadyTimeout < 0:
-		return fmt.Errorf("ReadyTimeout: negative: %v", c.ReadyTimeout)
+	if err := c.validateReady(); err != nil {
+		return err
 	}
 	if err := c.validateOutput(); err != nil {
 		return err

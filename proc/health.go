@@ -59,10 +59,10 @@ func (l *Liveness) validate() error {
 	if _, notify := l.Probe.(interface{ notifies() }); notify {
 		return fmt.Errorf("Probe: %v tells only of the start: see Watchdog", l.Probe)
 	}
-	if _, file := l.Probe.(File); !asks || file {
+	if _, file := l.Probe.(interface{ onlyOfStart() }); !asks || file {
 		return fmt.Errorf("Probe: %v tells only of the start", l.Probe)
 	}
-	return l.Probe.validate()
+	return validProbe(l.Probe)
 }
 
 func (l Liveness) withDefaults() Liveness {

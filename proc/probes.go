@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -62,18 +62,25 @@ func (t TCP) validate() error {
 	case host == "":
 		return fmt.Errorf("TCP: Address: no host: %q", t.Address)
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
-		return nil
-	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
+	n, err := net.LookupPort("tcp", port)
+	switch {
+	case err != nil:
 		return fmt.Errorf("TCP: Address: %w", err)
+	case n == 0:
+		return fmt.Errorf("TCP: Address: no port: %q", t.Address)
 	}
 	return nil
 }
 
+// maxUnixPath is without the NUL byte at its end.
+const maxUnixPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
 func (u Unix) validate() error {
-	if u.Path == "" {
-		return errors.New("Unix: Path: empty")
+	switch {
+	case u.Path == "" || strings.ContainsRune(u.Path, 0):
+		return fmt.Errorf("Unix: Path: empty, or contains a NUL byte: %q", u.Path)
+	case len(u.Path) > maxUnixPath:
+		return fmt.Errorf("Unix: Path: more than %d bytes: %q", maxUnixPath, u.Path)
 	}
 	return nil
 }
@@ -88,8 +95,16 @@ func (h HTTP) validate() error {
 	case h.Status != 0 && (h.Status < 100 || h.Status > 599):
 		return fmt.Errorf("HTTP: Status: not 100 to 599: %d", h.Status)
 	}
+	// What net/http itself would say, which refuses before it heeds the context.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := h.ask(ctx, nil); !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("HTTP: Header: %w", err)
+	}
 	return nil
 }
+
+func (File) onlyOfStart() {}
 
 func (f File) validate() error {
 	if f.Path == "" || strings.ContainsRune(f.Path, 0) {

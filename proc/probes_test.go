@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -175,7 +176,16 @@ func TestProbesThatAreNonsense(t *testing.T) {
 		"Ready: TCP: Address":           func(c *proc.Command) { c.Ready = proc.TCP{Address: "nowhere"} },
 		"no host":                       func(c *proc.Command) { c.Ready = proc.TCP{Address: ":80"} },
 		"unknown port":                  func(c *proc.Command) { c.Ready = proc.TCP{Address: "x:no-such-port"} },
+		"no port":                       func(c *proc.Command) { c.Ready = proc.TCP{Address: "x:0"} },
+		"no port: \"x:\"":               func(c *proc.Command) { c.Ready = proc.TCP{Address: "x:"} },
 		"Ready: Unix: Path":             func(c *proc.Command) { c.Ready = proc.Unix{} },
+		"Ready: Unix: Path: empty, or":  func(c *proc.Command) { c.Ready = proc.Unix{Path: "a\x00b"} },
+		"Ready: Unix: Path: more than":  func(c *proc.Command) { c.Ready = proc.Unix{Path: strings.Repeat("x", 108)} },
+		"Ready: nil *proc.TCP":          func(c *proc.Command) { c.Ready = (*proc.TCP)(nil) },
+		"Ready: nil *proc.File":         func(c *proc.Command) { c.Ready = (*proc.File)(nil) },
+		"Ready: nil struct":             func(c *proc.Command) { c.Ready = struct{ *proc.HTTP }{} },
+		"Ready: no probe":               func(c *proc.Command) { c.Ready = struct{ proc.Probe }{} },
+		"Ready: HTTP: Header":           func(c *proc.Command) { c.Ready = proc.HTTP{URL: "http://x", Header: http.Header{"a b": {"x"}}} },
 		"Ready: HTTP: URL":              func(c *proc.Command) { c.Ready = proc.HTTP{URL: "ftp://x"} },
 		"Ready: HTTP: Status":           func(c *proc.Command) { c.Ready = proc.HTTP{URL: "http://x", Status: 7} },
 		"Ready: File: Path":             func(c *proc.Command) { c.Ready = proc.File{} },
@@ -185,6 +195,8 @@ func TestProbesThatAreNonsense(t *testing.T) {
 		"Alive: Probe: nil":             func(c *proc.Command) { c.Alive = &proc.Liveness{} },
 		"Alive: Probe: LogLine x tells": func(c *proc.Command) { c.Alive = &proc.Liveness{Probe: line} },
 		"Alive: Probe: File x tells":    func(c *proc.Command) { c.Alive = &proc.Liveness{Probe: proc.File{Path: "x"}} },
+		"Alive: Probe: File y tells":    func(c *proc.Command) { c.Alive = &proc.Liveness{Probe: &proc.File{Path: "y"}} },
+		"Alive: nil *proc.Unix":         func(c *proc.Command) { c.Alive = &proc.Liveness{Probe: (*proc.Unix)(nil)} },
 		"Alive: Interval":               func(c *proc.Command) { c.Alive = &proc.Liveness{Probe: line, Interval: -1} },
 		"Alive: Timeout":                func(c *proc.Command) { c.Alive = &proc.Liveness{Probe: line, Timeout: -1} },
 		"Alive: Failures":               func(c *proc.Command) { c.Alive = &proc.Liveness{Probe: line, Failures: -1} },

@@ -13,6 +13,37 @@ type Probe interface {
 	String() string
 }
 
+func (c *Command) validateReady() error {
+	switch {
+	case c.ReadyInterval < 0:
+		return fmt.Errorf("ReadyInterval: negative: %v", c.ReadyInterval)
+	case c.ReadyTimeout < 0:
+		return fmt.Errorf("ReadyTimeout: negative: %v", c.ReadyTimeout)
+	}
+	_, asks := c.Ready.(asker)
+	_, reads := c.Ready.(liner)
+	if c.Ready == nil {
+		return nil
+	}
+	if !asks && !reads && !c.readyByNotify() {
+		return fmt.Errorf("Ready: no probe: %T", c.Ready)
+	}
+	if err := validProbe(c.Ready); err != nil {
+		return fmt.Errorf("Ready: %w", err)
+	}
+	return nil
+}
+
+// validProbe refuses nil pointers to probes as well, embedded ones too.
+func validProbe(p Probe) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("nil %T", p)
+		}
+	}()
+	return p.validate()
+}
+
 // liner is a Probe that is shown every line of output until it returns true.
 type liner interface {
 	Probe

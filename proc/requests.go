@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -133,8 +134,19 @@ func (r *Reloading) validate() error {
 		return errors.New("Signal and Command are both set")
 	case r.Signal < 0 || r.Signal > maxSignal:
 		return fmt.Errorf("Signal: no such signal: %d", int(r.Signal))
-	case r.Command != nil && (len(r.Command) == 0 || r.Command[0] == ""):
+	}
+	return validateWords(r.Command)
+}
+
+// validateWords checks a program and its arguments; nil: there is none.
+func validateWords(words []string) error {
+	if words != nil && (len(words) == 0 || words[0] == "") {
 		return errors.New("Command: no program")
+	}
+	for i, w := range words {
+		if strings.ContainsRune(w, 0) {
+			return fmt.Errorf("Command[%d]: contains a NUL byte", i)
+		}
 	}
 	return nil
 }

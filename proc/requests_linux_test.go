@@ -82,7 +82,7 @@ func TestReload(t *testing.T) {
 
 	for want, r := range map[string]*proc.Reloading{
 		"Reload: Signal and Command": {Signal: 1, Command: []string{"x"}}, "Reload: Signal: no": {Signal: 99},
-		"Reload: Command: no program": {Command: []string{}},
+		"Reload: Command: no program": {Command: []string{}}, "Reload: Command[1]: contains a NUL byte": {Command: []string{"x", "\x00"}},
 	} {
 		require.ErrorContains(t, (&proc.Command{Path: "x", Reload: r}).Validate(), want)
 	}

@@ -52,6 +52,7 @@ const (
 	niceRange = 40
 	oomRange  = 1000
 	modeMask  = 0o777
+	maxFiles  = 247 // that fit in one packet to the guardian, with stdin, stdout and stderr
 )
 
 // needsSetup tells whether the process has something to do to itself before it
@@ -79,6 +80,9 @@ func (c *Command) validateSetup() error {
 		if l.Soft > l.Hard {
 			return fmt.Errorf("Limits: %s: soft limit %d above hard limit %d", r, l.Soft, l.Hard)
 		}
+	}
+	if n := len(c.Files) + len(c.Sockets); n > maxFiles {
+		return fmt.Errorf("Files: more than %d with the Sockets: %d", maxFiles, n)
 	}
 	for i, f := range c.Files {
 		if f == nil {

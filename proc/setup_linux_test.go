@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -162,6 +163,13 @@ func TestStartErrorsSayWhy(t *testing.T) {
 	require.ErrorContains(t, err, "too long")
 }
 
+func many(n int) []*os.File { return slices.Repeat([]*os.File{os.Stdin}, n) }
+
+func TestAsManyFilesAsMayBe(t *testing.T) {
+	got := says(t, "ls /proc/$$/fd | grep -c .; [ -e /proc/$$/fd/249 ] && echo all", func(c *proc.Command) { c.Files = many(247) })
+	require.Equal(t, "all", got[1])
+}
+
 func TestSetupThatIsNonsense(t *testing.T) {
 	for field, change := range map[string]func(*proc.Command){
 		"Umask":                       func(c *proc.Command) { c.Umask = new(fs.FileMode(0o1000)) },
@@ -173,6 +181,7 @@ func TestSetupThatIsNonsense(t *testing.T) {
 		"Group: ":                     func(c *proc.Command) { c.Group = "no-such-group" },
 		"User: user: unknown userid ": func(c *proc.Command) { c.User = "54321" },
 		"Files[0]: nil":               func(c *proc.Command) { c.Files = []*os.File{nil} },
+		"Files: more than 247":        func(c *proc.Command) { c.Files = many(248) },
 		"Sockets[0]: Source: nil":     func(c *proc.Command) { c.Sockets = []proc.Socket{{}} },
 		"Sockets[0]: Name":            func(c *proc.Command) { c.Sockets = []proc.Socket{{Name: "a:b", Source: &net.TCPListener{}}} },
 	} {

@@ -91,7 +91,8 @@ func TestStopCommandThatHangs(t *testing.T) {
 func TestStopStepsThatAreNonsense(t *testing.T) {
 	for want, step := range map[string]proc.StopStep{
 		"Stop[0]: Signal: no": {Signal: 99}, "Stop[0]: Signal and Command": {Signal: 1, Command: []string{"x"}},
-		"Stop[0]: Command: no program": {Command: []string{""}}, "Stop[0]: Scope": {Scope: 7}, "Stop[0]: Wait": {Wait: -1},
+		"Stop[0]: Command: no program": {Command: []string{""}}, "Stop[0]: Scope": {Scope: 7}, "Stop[0]: Scope and Command": {Scope: proc.All, Command: []string{"x"}},
+		"Stop[0]: Command[0]: contains a NUL byte": {Command: []string{"x\x00"}}, "Stop[0]: Wait": {Wait: -1},
 	} {
 		require.ErrorContains(t, (&proc.Command{Path: "x", Stop: []proc.StopStep{step}}).Validate(), want)
 	}

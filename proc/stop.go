@@ -37,14 +37,14 @@ func (s *StopStep) validate() error {
 		return fmt.Errorf("Signal: no such signal: %d", int(s.Signal))
 	case s.Signal != 0 && s.Command != nil:
 		return errors.New("Signal and Command are both set")
-	case s.Command != nil && (len(s.Command) == 0 || s.Command[0] == ""):
-		return errors.New("Command: no program")
+	case s.Scope != Group && s.Command != nil:
+		return errors.New("Scope and Command are both set")
 	case noScope != nil:
 		return fmt.Errorf("Scope: %w", noScope)
 	case s.Wait < 0:
 		return fmt.Errorf("Wait: negative: %v", s.Wait)
 	}
-	return nil
+	return validateWords(s.Command)
 }
 
 func (c *Command) validateStop() error {

@@ -30,6 +30,7 @@ func TestValidate(t *testing.T) {
 		{"unknown signal", &proc.Command{Path: "a", Signal: 65}, "Signal: no such signal: 65"},
 		{"negative grace", &proc.Command{Path: "a", Grace: -1}, "Grace: negative: -1ns"},
 		{"negative code", &proc.Command{Path: "a", ExpectedCodes: []int{0, -1}}, "ExpectedCodes[1]: negative: -1"},
+		{"no such code", &proc.Command{Path: "a", ExpectedCodes: []int{256}}, "ExpectedCodes[0]: more than 255: 256"},
 		{"no pattern", &proc.Command{Path: "a", Ready: proc.LogLine("(")}, "Ready: LogLine: error parsing regexp"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
