@@ -81,6 +81,18 @@ func TestOpenerThatFails(t *testing.T) {
 	require.Zero(t, o.now)
 }
 
+// openFunc opens what it returns.
+type openFunc func() (io.WriteCloser, error)
+
+func (openFunc) Write([]byte) (int, error)       { return 0, errBroken }
+func (f openFunc) Open() (io.WriteCloser, error) { return f() }
+
+func TestOpenerThatOpensNothing(t *testing.T) {
+	c := helper(t, "out=a")
+	c.Stdout = openFunc(func() (io.WriteCloser, error) { return nil, nil })
+	require.ErrorContains(t, notStarted(t, c), "Stdout: Open returned neither")
+}
+
 // A Write that fails is tried again: what comes meanwhile is dropped in whole
 // lines, and counted.
 func TestOpenerRecovers(t *testing.T) {

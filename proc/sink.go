@@ -3,6 +3,7 @@ package proc
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -45,6 +46,8 @@ type sink struct {
 	total  struct{ lines, bytes atomic.Int64 }
 }
 
+var errNothing = errors.New("Open returned neither a writer nor an error")
+
 // openSink calls user code.
 func (p *process) openSink(name string, w io.Writer) (s *sink, err error) {
 	defer func() {
@@ -55,6 +58,9 @@ func (p *process) openSink(name string, w io.Writer) (s *sink, err error) {
 	s = &sink{p: p, name: name, writer: w}
 	if o, ok := w.(Opener); ok {
 		opened, err := o.Open()
+		if err == nil && opened == nil {
+			err = errNothing
+		}
 		if err != nil {
 			return nil, err
 		}
