@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,8 +26,10 @@ type TCP struct{ Address string }
 // Unix is a Probe: something accepts connections at the stream socket Path.
 type Unix struct{ Path string }
 
-// HTTP is a Probe: GET URL is answered with Status; 0: with any from 200 to 399.
-// Redirects are not followed, proxies not used.
+// HTTP is a Probe: GET URL is answered with Status; 0: with any from 200 to 399. The
+// answer's body is not read. Redirects are not followed, proxies not used. A user and
+// password in URL are sent, unless Header has an Authorization, and the password is
+// shown nowhere. A Host in Header is sent instead of URL's.
 type HTTP struct {
 	URL    string
 	Status int
@@ -50,9 +51,23 @@ type Exec struct {
 
 func (t TCP) String() string  { return "TCP " + t.Address }
 func (u Unix) String() string { return "Unix " + u.Path }
-func (h HTTP) String() string { return "HTTP " + h.URL }
+func (h HTTP) String() string { return "HTTP " + h.shown() }
 func (f File) String() string { return "File " + f.Path }
 func (e Exec) String() string { return "Exec " + e.Path }
+
+const hiddenURL = "(a malformed URL)"
+
+// shown is the URL without a password.
+func (h HTTP) shown() string {
+	u, err := url.Parse(h.URL)
+	switch {
+	case err == nil:
+		return u.Redacted()
+	case strings.Contains(h.URL, "@"): // there may be one in it
+		return hiddenURL
+	}
+	return h.URL
+}
 
 func (t TCP) validate() error {
 	host, port, err := net.SplitHostPort(t.Address)
@@ -88,10 +103,12 @@ func (u Unix) validate() error {
 func (h HTTP) validate() error {
 	u, err := url.Parse(h.URL)
 	switch {
+	case err != nil && h.shown() == hiddenURL:
+		return errors.New("HTTP: URL: malformed")
 	case err != nil:
 		return fmt.Errorf("HTTP: URL: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("HTTP: URL: not http://host or https://host: %q", h.URL)
+		return fmt.Errorf("HTTP: URL: not http://host or https://host: %q", h.shown())
 	case h.Status != 0 && (h.Status < 100 || h.Status > 599):
 		return fmt.Errorf("HTTP: Status: not 100 to 599: %d", h.Status)
 	}
@@ -137,8 +154,15 @@ func (h HTTP) ask(ctx context.Context, _ *process) error {
 	if err != nil {
 		return err
 	}
+	if u := req.URL.User; u != nil {
+		password, _ := u.Password()
+		req.SetBasicAuth(u.Username(), password)
+	}
 	for key, values := range h.Header {
-		req.Header[key] = values
+		req.Header[http.CanonicalHeaderKey(key)] = values
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
 	}
 	req.Close = true
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -147,8 +171,7 @@ func (h HTTP) ask(ctx context.Context, _ *process) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	resp.Body.Close()
 	if h.Status == resp.StatusCode || h.Status == 0 && resp.StatusCode >= 200 && resp.StatusCode < 400 {
 		return nil
 	}

@@ -110,6 +110,61 @@ func TestProbeEndsWithTheProcess(t *testing.T) {
 	require.True(t, e.BeforeReady)
 }
 
+// What a server may want of a client.
+func TestHTTPProbe(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		switch r.URL.Path {
+		case "/user":
+			if user != "me" || password != "hunter2" {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		case "/token":
+			if r.Header.Get("Authorization") != "Bearer x" {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		case "/host":
+			if r.Host != "example.com" {
+				w.WriteHeader(http.StatusMisdirectedRequest)
+			}
+		case "/stream":
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}
+	}))
+	defer server.Close()
+	me := strings.Replace(server.URL, "//", "//me:hunter2@", 1)
+	for name, probe := range map[string]proc.HTTP{
+		"user":         {URL: me + "/user"},
+		"token":        {URL: me + "/token", Header: http.Header{"authorization": {"Bearer x"}}},
+		"another host": {URL: server.URL + "/host", Header: http.Header{"host": {"example.com"}}},
+		"no end":       {URL: server.URL + "/stream"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := helper(t, "wait")
+			c.Ready, c.ReadyInterval = probe, time.Hour // one try is enough
+			c.Alive = &proc.Liveness{Probe: probe, Interval: time.Hour}
+			w := start(t, tree.Child{Name: "p", Service: c, StartTimeout: patience})
+			w.stop()
+		})
+	}
+}
+
+// A password is in no error.
+func TestHTTPProbeDoesNotTellSecrets(t *testing.T) {
+	c := helper(t, "wait")
+	c.Ready, c.ReadyTimeout = proc.HTTP{URL: "http://me:hunter2@" + free(t)}, glance
+	err := notStartedOnce(t, c)
+	require.ErrorContains(t, err, "HTTP http://me:xxxxx@")
+	require.NotContains(t, err.Error(), "hunter2")
+	for _, url := range []string{"ftp://me:hunter2@x", "http://me:hunter2/@x", "http://me:hunter2@%zz", "http://me:hunter2@[", "http://me:hunter2@x\x01"} {
+		probe := proc.HTTP{URL: url}
+		err := (&proc.Command{Path: "x", Ready: probe}).Validate()
+		require.ErrorContains(t, err, "Ready: HTTP: URL: ")
+		require.NotContains(t, err.Error()+probe.String(), "hunter2")
+	}
+}
+
 // The hung process: it lives, and does not answer.
 func TestLiveness(t *testing.T) {
 	var bad atomic.Bool
