@@ -27,6 +27,7 @@ type process struct {
 	input    *input
 	notices  *notices // nil: it has no NOTIFY_SOCKET
 	limits   limits
+	errands  errands
 	outputs  []*output
 	draining atomic.Bool
 	moves    atomic.Int64 // pieces of output that writers and loggers have taken meanwhile
@@ -61,8 +62,10 @@ func (c *Command) Serve(ctx context.Context) error {
 	defer p.child.Forget()
 	actor.SetStatus(ctx, actor.Status{PID: p.pid, LastLines: p.tail.all})
 	p.notices.listen(ctx)
+	p.errands.begin(ctx)
 	actor.Handle(ctx, p.answer)
 	asked := p.serve(ctx)
+	p.errands.end()
 	p.input.stop()
 	p.drain(ctx)
 	p.notices.end()
@@ -126,6 +129,7 @@ func (p *process) serve(ctx context.Context) (asked bool) {
 			}
 		case <-p.child.Ended():
 			p.noteEnd()
+			p.errands.abort()
 			p.checkReady(ctx)
 			p.stop(ctx, DefaultGrace)
 			return ctx.Err() != nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/coppice-go/coppice/proc/internal/notify"
 )
@@ -33,15 +34,63 @@ func (p *process) reload(ctx context.Context) error {
 	case <-awaited.done:
 		return nil
 	case <-p.child.Ended():
-		return fmt.Errorf("it ended while it was reloading: %w", os.ErrProcessDone)
+		return errEndedReloading
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
+// errands are programs that are run for somebody who asked, as long as the process
+// runs.
+type errands struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	mu   sync.Mutex
+	over bool
+	wg   sync.WaitGroup
+}
+
+var errEndedReloading = fmt.Errorf("it ended while it was reloading: %w", os.ErrProcessDone)
+
+// begin is for an incarnation whose stop is asked for by ctx.
+func (e *errands) begin(ctx context.Context) {
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	context.AfterFunc(ctx, e.abort)
+}
+
+func (e *errands) abort() { e.cancel(errEndedReloading) }
+
+// run gives do a context that ends with ctx and with the process.
+func (e *errands) run(ctx context.Context, do func(context.Context) error) error {
+	e.mu.Lock()
+	if e.over {
+		e.mu.Unlock()
+		return os.ErrProcessDone
+	}
+	e.wg.Add(1)
+	e.mu.Unlock()
+	defer e.wg.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(e.ctx, func() { cancel(context.Cause(e.ctx)) })()
+	return do(ctx)
+}
+
+// end waits for what is under way.
+func (e *errands) end() {
+	e.abort()
+	e.mu.Lock()
+	e.over = true
+	e.mu.Unlock()
+	e.wg.Wait()
+}
+
 func (p *process) askToReload(ctx context.Context, r *Reloading) error {
 	if r.Command != nil {
-		return p.beside(ctx, r.Command[0], r.Command[1:], p.mainPID()...)
+		return p.errands.run(ctx, func(ctx context.Context) error {
+			return p.beside(ctx, r.Command[0], r.Command[1:], p.mainPID()...)
+		})
 	}
 	signal := r.Signal
 	if signal == 0 {

@@ -119,7 +119,8 @@ type Reloading struct {
 	Signal syscall.Signal
 
 	// Command is a program and its arguments, run instead, with the directory,
-	// environment and user of the process, and its pid in MAINPID.
+	// environment and user of the process, and its pid in MAINPID. It is killed when
+	// its caller's context, or the process, ends, or the process is to stop.
 	Command []string
 
 	// Await gives the process a NOTIFY_SOCKET, at which it says RELOADING=1 when it has

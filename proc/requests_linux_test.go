@@ -88,6 +88,33 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// A reload that hangs outlives neither the process nor the tree: what it has started
+// is dead when the end is told.
+func TestReloadEndsWithTheProcess(t *testing.T) {
+	for name, end := range map[string]func(*world){
+		"stop": func(w *world) { w.stop() },
+		"end": func(w *world) {
+			require.NoError(t, proc.Signal(t.Context(), w, "root/p", syscall.SIGKILL, proc.Leader))
+			w.await(tree.ChildEnded, 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trace := file(t)
+			c := helper(t, "wait")
+			c.Reload = &proc.Reloading{Command: []string{"/bin/sh", "-c", "setsid sleep 1000 & echo -n $! > " + trace + ".new; mv " + trace + ".new " + trace + "; wait"}}
+			w := start(t, tree.Child{Name: "p", Service: c, Restart: strategies.Temporary})
+			done := make(chan error, 1)
+			go func() { done <- proc.Reload(t.Context(), w, "root/p") }()
+			pid := content(t, trace)
+			require.True(t, alive(pid))
+			end(w)
+			require.False(t, alive(pid))
+			require.Error(t, <-done)
+			w.stop()
+		})
+	}
+}
+
 func TestTail(t *testing.T) {
 	for keep, want := range map[int][]string{
 		0: {"line 96", "line 97", "line 98", "line 99", "line 100"}, 3: {"line 98", "line 99", "line 100"}, -1: nil,
