@@ -53,7 +53,8 @@ type Command struct {
 	// handed to the process as it is; any other is copied from until it or the
 	// process ends, and one whose Read may block must be an io.Closer whose Close
 	// ends that, or its goroutine is given up. It is closed when it is not needed any
-	// more, unless it is os.Stdin. Nil: the null device. See Text.
+	// more, unless it is os.Stdin. A Stdin that has not returned when the start's time is
+	// over or a stop comes is given up. Nil: the null device. See Text.
 	Stdin func() (io.Reader, error)
 
 	// Files are open in the process from descriptor 3 on, or behind the Sockets.

@@ -46,12 +46,8 @@ type output struct {
 }
 
 // openOutputs returns what the process gets for stdout and stderr.
-func (p *process) openOutputs(ctx context.Context) (files [2]*os.File, err error) {
-	defer func() {
-		if err != nil {
-			p.runOutputs(false)
-		}
-	}()
+func (a *attempt) openOutputs(ctx context.Context) (files [2]*os.File, err error) {
+	p := a.p
 	for i, s := range p.cmd.streams() {
 		if f, ok := s.writer.(*os.File); ok { // handed over as it is
 			if _, err := f.Stat(); err != nil {
@@ -61,9 +57,14 @@ func (p *process) openOutputs(ctx context.Context) (files [2]*os.File, err error
 			continue
 		}
 		o := &output{p: p, index: i, tail: tailing{tail: p.tail, stderr: i == 1}, done: make(chan struct{})}
-		if o.sink, err = p.openSink(s.name, s.writer); err != nil {
-			return files, fmt.Errorf("%s: %w", s.field, err)
+		err := a.call(s.field, func() (err error) {
+			o.sink, err = p.openSink(s.name, s.writer)
+			return err
+		})
+		if err != nil {
+			return files, err
 		}
+		a.releases = append(a.releases, o.abandon)
 		o.sink.ctx = context.WithoutCancel(ctx)
 		if p.cmd.Overflow == Drop {
 			o.queue = newQueue(p.cmd.buffer())
@@ -84,21 +85,22 @@ func (p *process) openOutputs(ctx context.Context) (files [2]*os.File, err error
 	return files, nil
 }
 
-// runOutputs is called when the process has got its ends, or could not be started.
-func (p *process) runOutputs(started bool) {
+// runOutputs is called when the process has got its ends.
+func (p *process) runOutputs() {
 	for _, o := range p.outputs {
-		o.write.Close() // of nil: an error
-		switch {
-		case !started:
-			o.read.Close()
-			o.sink.end()
-		case o.queue == nil:
-			go o.run()
-		default:
-			go o.run()
+		o.write.Close()
+		go o.run()
+		if o.queue != nil {
 			go o.consume()
 		}
 	}
+}
+
+// abandon is for a process that could not be started.
+func (o *output) abandon() {
+	o.write.Close() // of nil: an error
+	o.read.Close()
+	o.sink.end()
 }
 
 // sameWriter is false also for what cannot be compared.

@@ -255,18 +255,15 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	if c.Ready == nil {
 		p.becomeReady()
 	}
-	files, err := p.openOutputs(ctx)
-	if err != nil {
+	a := &attempt{p: p}
+	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
-	err = p.spawn(ctx, files[0], files[1])
+	err := p.spawn(ctx, a.files)
 	if err == nil {
 		p.pid, p.startedAt = p.child.PID, p.child.Began
 	}
-	if p.input != nil {
-		p.input.given(err == nil)
-	}
-	p.runOutputs(err == nil)
+	a.end(err == nil)
 	if err != nil {
 		p.notices.close()
 		return nil, err
@@ -275,7 +272,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 }
 
 // spawn starts the process, with what it is given.
-func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
+func (p *process) spawn(ctx context.Context, files []*os.File) error {
 	if err := p.openNotices(); err != nil {
 		return err
 	}
@@ -284,15 +281,7 @@ func (p *process) spawn(ctx context.Context, stdout, stderr *os.File) error {
 		return err
 	}
 	p.notices.of(spec.Setup)
-	if p.input, err = p.cmd.openInput(p); err != nil {
-		return fmt.Errorf("Stdin: %w", err)
-	}
-	extra, closeSockets, err := p.cmd.extra()
-	if err != nil {
-		return err
-	}
-	defer closeSockets()
-	spec.Files = append([]*os.File{p.input.file, stdout, stderr}, extra...)
+	spec.Files = files
 	p.child, err = keeper.Persist(ctx, spec, transient, p.unguarded)
 	return p.cmd.explain(spec.Path, err)
 }

@@ -43,7 +43,10 @@ type Limit struct{ Soft, Hard uint64 }
 // restarted. It is made blocking, which programs expect, so an Accept of the
 // caller's own would heed neither a deadline nor Close.
 type Socket struct {
-	Name   string // in LISTEN_FDNAMES; empty: "unknown"
+	Name string // in LISTEN_FDNAMES; empty: "unknown"
+
+	// Its File is called at each start. If it has not returned when the start's time is over
+	// or a stop comes, it is given up.
 	Source interface{ File() (*os.File, error) }
 }
 
@@ -132,26 +135,18 @@ func rank(l keeper.Rlimit) int {
 	return 0
 }
 
-// extra returns what the process finds from descriptor 3 on: sockets first. The
-// copies of sockets are to be closed.
-func (c *Command) extra() (files []*os.File, closeSockets func(), err error) {
-	closeSockets = func() {
-		for _, f := range files[:min(len(files), len(c.Sockets))] {
-			f.Close()
-		}
+// openSocket calls user code.
+func (a *attempt) openSocket(s Socket) error {
+	f, err := s.Source.File()
+	if err == nil && f == nil {
+		err = errors.New("no file")
 	}
-	for i, s := range c.Sockets {
-		f, err := s.Source.File()
-		if err == nil && f == nil {
-			err = errors.New("no file")
-		}
-		if err != nil {
-			closeSockets()
-			return nil, nil, fmt.Errorf("Sockets[%d] %q: %w", i, s.Name, err)
-		}
-		files = append(files, f)
+	if err != nil {
+		return err
 	}
-	return append(files, c.Files...), closeSockets, nil
+	a.sockets = append(a.sockets, f)
+	a.files = append(a.files, f)
+	return nil
 }
 
 // socketEnv is what the process is told of its sockets, in the way of systemd. The

@@ -18,8 +18,9 @@ import (
 type Opener interface {
 	io.Writer
 
-	// Open is called before the process starts, and its error fails the start. What
-	// it returns gets the stream, from one goroutine, and is closed when nothing
+	// Open is called before the process starts, and its error fails the start. If it
+	// has not returned when the start's time is over or a stop comes, it is given up,
+	// and what it opens later is closed. What it returns gets the stream, from one goroutine, and is closed when nothing
 	// comes any more. When its Write fails, which is logged, it is left alone for a
 	// second and then tried again; what comes meanwhile is dropped and counted.
 	Open() (io.WriteCloser, error)
@@ -49,13 +50,8 @@ type sink struct {
 var errNothing = errors.New("Open returned neither a writer nor an error")
 
 // openSink calls user code.
-func (p *process) openSink(name string, w io.Writer) (s *sink, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = actor.NewPanicError(r)
-		}
-	}()
-	s = &sink{p: p, name: name, writer: w}
+func (p *process) openSink(name string, w io.Writer) (*sink, error) {
+	s := &sink{p: p, name: name, writer: w}
 	if o, ok := w.(Opener); ok {
 		opened, err := o.Open()
 		if err == nil && opened == nil {

@@ -27,54 +27,55 @@ type input struct {
 	done  chan struct{}
 }
 
-// openInput calls user code, which may fail and may panic.
-func (c *Command) openInput(p *process) (in *input, err error) {
-	if c.Stdin == nil {
+// openInput calls user code.
+func (a *attempt) openInput() error {
+	p := a.p
+	if p.cmd.Stdin == nil {
 		null, err := os.Open(os.DevNull)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return &input{file: null}, nil
+		p.input = &input{file: null}
+		a.releases = append(a.releases, p.input.given)
+		return nil
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			in, err = nil, actor.NewPanicError(r)
-		}
-	}()
-	from, err := c.Stdin()
+	from, err := p.cmd.Stdin()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if f, ok := from.(*os.File); ok && f != nil {
 		if _, err := f.Stat(); err != nil {
-			return nil, err
+			return err
 		}
-		return &input{file: f, keep: f == os.Stdin}, nil
+		p.input = &input{file: f, keep: f == os.Stdin}
+		a.releases = append(a.releases, p.input.given)
+		return nil
 	}
 	if from == nil {
 		from = strings.NewReader("")
 	}
+	a.releases = append(a.releases, func() { closeReader(from) })
 	r, w, err := os.Pipe()
 	if err != nil {
-		closeReader(from)
-		return nil, err
+		return err
 	}
-	return &input{p: p, file: r, from: from, write: w, done: make(chan struct{})}, nil
+	p.input = &input{p: p, file: r, from: from, write: w, done: make(chan struct{})}
+	a.releases = append(a.releases, func() { w.Close() }, p.input.given)
+	return nil
 }
 
 // given is called when the process has got its own, or could not be started.
-func (in *input) given(started bool) {
+func (in *input) given() {
 	if !in.keep {
 		in.file.Close()
 	}
-	if in.write == nil {
-		return
-	}
-	if started {
+}
+
+// begin is for a process that was started.
+func (in *input) begin() {
+	in.given()
+	if in.write != nil {
 		go in.feed()
-	} else {
-		in.write.Close()
-		closeReader(in.from)
 	}
 }
 
