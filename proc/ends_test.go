@@ -139,3 +139,11 @@ func TestExitCodeStaysWhileDown(t *testing.T) {
 	require.Equal(t, 2, n.Incarnation)
 	require.Zero(t, n.PID)
 }
+
+// A process cannot play with the terminal of who reads the error.
+func TestErrorIsPrintable(t *testing.T) {
+	c := helper(t, `rawerr=a\x1b[31mb\a\x00c\td\xff\u202e\n`, "exit=3")
+	e := serve(t, c).exited()
+	require.Contains(t, e.Error(), ": a [31mb  c d\uFFFD")
+	require.Equal(t, []string{"a\x1b[31mb\a\x00c\td\uFFFD\u202e"}, e.LastLines, "as it is, for who wants it")
+}

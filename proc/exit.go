@@ -11,6 +11,7 @@ import (
 
 	"github.com/coppice-go/coppice/actor"
 	"github.com/coppice-go/coppice/proc/internal/keeper"
+	"github.com/coppice-go/coppice/proc/internal/notify"
 )
 
 // ExitError is the abnormal end of a process.
@@ -28,8 +29,8 @@ type ExitError struct {
 	complaint string // last line of stderr
 }
 
-// Error tells the program, code or signal, the last line of stderr, and Errno if
-// there is one, with Status.
+// Error tells the program, code or signal, the last line of stderr, of printable
+// characters, and Errno if there is one, with Status.
 func (e *ExitError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %v", filepath.Base(e.Path), e.ExitStatus)
@@ -63,6 +64,7 @@ func (p *process) exitError(end actor.ExitStatus) error {
 	}
 	e := &ExitError{Path: p.cmd.Path, PID: p.pid, ExitStatus: end, BeforeReady: !p.wasReady}
 	e.LastLines, e.complaint = p.tail.lines()
+	e.complaint = notify.OneLine(e.complaint)
 	e.Status, e.Errno = p.notices.last()
 	for _, w := range p.written() {
 		e.Dropped += w.DroppedLines

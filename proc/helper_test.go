@@ -44,6 +44,7 @@ var more map[string]func(value string)
 //
 //	out=TEXT err=TEXT   a line of output
 //	raw=TEXT            output without an end of line; \n, \r and \xNN as in Go
+//	rawerr=TEXT         the same to stderr
 //	lines=N             "line 1" to "line N"
 //	long=N              N times x, and no end of line
 //	wide=N              the same with 木
@@ -91,6 +92,8 @@ func play(steps []string) {
 			fmt.Fprintln(os.Stderr, value)
 		case "raw":
 			_, _ = os.Stdout.WriteString(unquote(value))
+		case "rawerr":
+			_, _ = os.Stderr.WriteString(unquote(value))
 		case "lines":
 			var b bytes.Buffer
 			for i := range number {

@@ -49,9 +49,9 @@ func Parse(text string) (m Message) {
 		case "WATCHDOG":
 			m.Alive, m.Trigger = value == "1", value == "trigger"
 		case "STATUS":
-			m.Status = new(oneLine(value))
+			m.Status = new(OneLine(value))
 		case "MAINPID":
-			m.MainPID = oneLine(value)
+			m.MainPID = OneLine(value)
 		}
 		if err != nil {
 			continue
@@ -84,8 +84,8 @@ func microseconds(n uint64) time.Duration {
 	return time.Duration(n) * time.Microsecond
 }
 
-// oneLine makes a text fit to be shown.
-func oneLine(text string) string {
+// OneLine makes a text fit to be shown: printable, and 512 bytes at most.
+func OneLine(text string) string {
 	cut := len(text) > statusWidth
 	if cut {
 		n := statusWidth
