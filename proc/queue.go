@@ -47,13 +47,15 @@ func (q *queue) push(b []byte) {
 	q.some.Signal()
 }
 
-// skip drops the rest of a line, which has been counted.
+// skip drops the rest of a line, which has been counted as such, but not its bytes.
 func (q *queue) skip(b []byte) []byte {
 	n := bytes.IndexByte(b, '\n') + 1
 	if q.cut = n == 0; q.cut {
 		n = len(b)
 	}
-	q.total.bytes += int64(n)
+	l := loss{bytes: int64(n)}
+	q.lost.add(l)
+	q.total.add(l)
 	return b[n:]
 }
 
@@ -117,7 +119,7 @@ func (q *queue) end() {
 func (q *queue) next() (batch []byte, lost loss, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.fill) == 0 && q.lost.lines == 0 {
+	for len(q.fill) == 0 && !q.tells() {
 		if q.ended {
 			return nil, loss{}, false
 		}
@@ -130,6 +132,11 @@ func (q *queue) next() (batch []byte, lost loss, more bool) {
 		q.begun = batch[len(batch)-1] != '\n'
 	}
 	return batch, lost, true
+}
+
+// tells is true if there is a loss to be told; that of a line without end is, once.
+func (q *queue) tells() bool {
+	return q.lost.lines > 0 || q.lost.bytes > 0 && (q.ended || !q.cut)
 }
 
 // dropped is what was lost so far.

@@ -26,7 +26,7 @@ func TestQueue(t *testing.T) {
 		}
 		letter := byte('!') // no two lines are the same, or one the beginning of another
 		for range rapid.IntRange(0, 30).Draw(t, "n") {
-			if rapid.Bool().Draw(t, "take") && (len(q.fill) > 0 || q.lost.lines > 0) {
+			if rapid.Bool().Draw(t, "take") && (len(q.fill) > 0 || q.tells()) {
 				take()
 				continue
 			}
@@ -45,7 +45,7 @@ func TestQueue(t *testing.T) {
 			require.LessOrEqual(t, len(q.fill), size/2+1)
 		}
 		q.end()
-		for len(q.fill) > 0 || q.lost.lines > 0 {
+		for len(q.fill) > 0 || q.tells() {
 			take()
 		}
 		_, _, more := q.next()
@@ -72,9 +72,33 @@ func TestQueue(t *testing.T) {
 			all++
 		}
 		require.Equal(t, all, whole+lost.lines)
-		require.Equal(t, lost.lines, q.dropped().lines)
+		require.Equal(t, q.dropped(), lost)
 		if lost.lines == 0 {
 			require.Equal(t, in.String(), out.String())
 		}
 	})
+}
+
+// What is told is what is counted, also of a line whose beginning was told before.
+func TestQueueTellsAllItDrops(t *testing.T) {
+	for name, rest := range map[string]string{"end": "b\nc\n", "no end": "b"} {
+		q := newQueue(minOutputBuffer)
+		q.push(append(bytes.Repeat([]byte("x"), minOutputBuffer/2-1), '\n'))
+		q.push([]byte("aaaa"))
+		_, lost, _ := q.next()
+		require.Equal(t, loss{1, 4}, lost)
+		for range 1000 {
+			q.push([]byte("bbbb"))
+		}
+		q.push([]byte(rest))
+		q.end()
+		batches := 0
+		for more := true; more; batches++ {
+			var l loss
+			_, l, more = q.next()
+			lost.add(l)
+		}
+		require.Equal(t, q.dropped(), lost, name)
+		require.Equal(t, 2, batches, name)
+	}
 }
