@@ -19,18 +19,22 @@ const (
 
 // File is a Stdout or Stderr of a proc.Command, which opens it when a process
 // starts and closes it when it has ended. A File holds nothing but these fields,
-// so one value may serve many Commands; those with the same Path write into the
-// same file, and must agree in all else. No other program may write to it.
+// so one value may serve many Commands; those with the same Path, by whatever name,
+// write into the same file, and must agree in all else. No other program may write to it.
 type File struct {
-	// Path is where the newest lines are. Its directory is made if there is none.
+	// Path is where the newest lines are. Its directory is made if there is none. Of a
+	// symbolic link it is the file that this leads to when it is opened. What is no
+	// regular file, such as a device, is written to and never rotated; a named pipe
+	// that nobody reads cannot be opened.
 	Path string
 
 	// MaxSize is how many bytes the file may have, 128 KiB at least. 0: 100 MiB.
 	MaxSize int64
 
 	// Interval is how long a file is written to, an hour or a day say, counted from
-	// midnight of the local time: the first line of a new interval begins a new file.
-	// At least a minute. 0: for as long as its size permits.
+	// midnight of the local time, of each day if it is less than one: the first line of
+	// a new interval begins a new file. In whole seconds, at least a minute; more than
+	// a day in whole days. 0: for as long as its size permits.
 	Interval time.Duration
 
 	// MaxFiles is how many older files are kept. 0: 10. Negative: all.
@@ -61,6 +65,10 @@ func (f *File) Validate() error {
 		return fmt.Errorf("MaxSize: less than %d: %d", minSize, f.MaxSize)
 	case f.Interval != 0 && f.Interval < time.Minute:
 		return fmt.Errorf("Interval: less than a minute: %v", f.Interval)
+	case f.Interval%time.Second != 0:
+		return fmt.Errorf("Interval: not in whole seconds: %v", f.Interval)
+	case f.Interval > day && f.Interval%day != 0:
+		return fmt.Errorf("Interval: more than a day, and not in whole days: %v", f.Interval)
 	case f.MaxAge < 0:
 		return fmt.Errorf("MaxAge: negative: %v", f.MaxAge)
 	case f.Mode&^fs.ModePerm != 0:

@@ -285,6 +285,8 @@ func TestValidate(t *testing.T) {
 		"MaxSize: less than 131072: 1000": {Path: "a", MaxSize: 1000},
 		"MaxSize: less than 131072: -1":   {Path: "a", MaxSize: -1},
 		"Interval: less than a minute":    {Path: "a", Interval: time.Second},
+		"Interval: not in whole seconds":  {Path: "a", Interval: 90*time.Second + 1},
+		"Interval: more than a day":       {Path: "a", Interval: 36 * time.Hour},
 		"MaxAge: negative: -1ns":          {Path: "a", MaxAge: -1},
 		"Mode: more than permissions":     {Path: "a", Mode: os.ModeSetuid | 0o600},
 	} {

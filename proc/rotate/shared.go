@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/DeRuina/timberjack"
@@ -20,7 +21,7 @@ const (
 	stamp = "2006-01-02T15-04-05.000000"
 )
 
-// open are the files that somebody has open, by path.
+// open are the files that somebody has open, by path, without symbolic links.
 var open = struct {
 	sync.Mutex
 	files map[string]*shared
@@ -34,6 +35,7 @@ type shared struct {
 	mu      sync.Mutex
 	log     *timberjack.Logger // nil: to be opened at the next write
 	closing chan struct{}      // closed when the one before is; nil: there was none
+	regular bool            // else it is never rotated
 	size    int64
 	last    time.Time   // when it was written to
 	info    os.FileInfo // of what is written to; nil: not known yet
@@ -48,14 +50,18 @@ func share(f File) (*shared, error) {
 		return nil, err
 	}
 	f.Path = path
-	f.MaxSize = perhaps(f.MaxSize, maxSize)
-	f.MaxFiles = perhaps(f.MaxFiles, maxFiles)
-	if err := f.try(); err != nil {
+	regular, err := f.try()
+	if regular { // else it is not renamed, and may have no other name
+		f.Path, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil {
 		return nil, err
 	}
+	f.MaxSize = perhaps(f.MaxSize, maxSize)
+	f.MaxFiles = perhaps(f.MaxFiles, maxFiles)
 	open.Lock()
 	defer open.Unlock()
-	s := open.files[path]
+	s := open.files[f.Path]
 	if s != nil && s.holders > 0 {
 		if s.File != f {
 			return nil, fmt.Errorf("%s is open already, with other settings", path)
@@ -65,28 +71,28 @@ func share(f File) (*shared, error) {
 	}
 	if s == nil {
 		s = &shared{}
-		open.files[path] = s
+		open.files[f.Path] = s
 	}
 	s.File, s.holders = f, 1
 	return s, nil
 }
 
-// try tells whether the file can be written to.
-func (f *File) try() error {
+// try tells whether the file can be written to, and whether it is a regular one. A
+// named pipe that nobody reads is an error.
+func (f *File) try() (regular bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
-		return err
+		return false, err
 	}
-	_, err := os.Stat(f.Path)
-	file, openErr := os.OpenFile(f.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, perhaps(f.Mode, mode))
-	if openErr != nil {
-		return openErr
+	_, missing := os.Stat(f.Path)
+	file, err := os.OpenFile(f.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NONBLOCK, perhaps(f.Mode, mode))
+	if err != nil {
+		return false, err
 	}
-	if errors.Is(err, os.ErrNotExist) && f.Mode != 0 {
+	if errors.Is(missing, os.ErrNotExist) && f.Mode != 0 {
 		err = file.Chmod(f.Mode)
-	} else {
-		err = nil
 	}
-	return errors.Join(err, file.Close())
+	info, statErr := file.Stat()
+	return statErr == nil && info.Mode().IsRegular(), errors.Join(err, statErr, file.Close())
 }
 
 // write writes whole lines, or a piece of one.
@@ -150,7 +156,7 @@ func (s *shared) endLine() error {
 // due is why the file must be rotated before n bytes; empty: it need not be.
 func (s *shared) due(now time.Time, n int) string {
 	switch {
-	case s.size == 0:
+	case s.size == 0 || !s.regular:
 	case s.Interval > 0 && s.interval(s.last) != s.interval(now):
 		return "time"
 	case s.size+int64(n) > s.MaxSize:
@@ -161,8 +167,13 @@ func (s *shared) due(now time.Time, n int) string {
 
 // interval numbers the intervals of the local time.
 func (s *shared) interval(t time.Time) int64 {
+	const daily = int64(day / time.Second)
 	_, offset := t.Zone()
-	return (t.Unix() + int64(offset)) / int64(s.Interval/time.Second)
+	local, length := t.Unix()+int64(offset), int64(s.Interval/time.Second)
+	if length >= daily {
+		return local / length
+	}
+	return local/daily*daily + local%daily/length
 }
 
 // check looks from time to time whether somebody else has touched the file.
@@ -185,13 +196,15 @@ func (s *shared) ready(now time.Time) error {
 		<-s.closing // or two would compress the same files
 		s.closing = nil
 	}
-	if err := s.try(); err != nil {
+	regular, err := s.try()
+	if err != nil {
 		return err
 	}
 	info, err := os.Stat(s.Path)
 	if err != nil {
 		return err
 	}
+	s.regular = regular
 	s.size, s.last, s.info, s.checked, s.unended = info.Size(), info.ModTime(), nil, now, nil
 	s.log = &timberjack.Logger{
 		Filename: s.Path, MaxSize: math.MaxInt32, // when to rotate is decided here
