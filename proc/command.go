@@ -135,7 +135,8 @@ type Command struct {
 	ExpectedSignals []syscall.Signal
 
 	// Logger gets the lines of output at level info, with the child's path, the
-	// stream and the pid. Nil: slog.Default(). A line at which it panics is lost.
+	// stream and the pid. Nil: slog.Default(). A line at which it panics, or ends its
+	// goroutine, is lost.
 	Logger *slog.Logger
 
 	// Stdout and Stderr, where not nil, get the stream as it is instead of the

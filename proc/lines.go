@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,9 +14,26 @@ const (
 
 // splitter cuts a stream into lines of text. It holds at most one line of maxLine
 // bytes.
-type splitter struct{ rest []byte }
+type splitter struct {
+	rest    []byte
+	pending []byte // to be fed anew: emit called runtime.Goexit
+}
 
 func (s *splitter) feed(b []byte, emit func(string)) {
+	var text string // of the lines that are next
+	texts, within, finished := false, false, false
+	defer func() {
+		if finished {
+			return
+		}
+		if within {
+			s.pending = append(s.pending, '\n')
+		}
+		if texts {
+			s.pending = append(append(s.pending, text...), '\n')
+		}
+		s.pending = append(s.pending, b...)
+	}()
 	for {
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {
@@ -25,16 +43,31 @@ func (s *splitter) feed(b []byte, emit func(string)) {
 			if i < batchSize {
 				i = bytes.LastIndexByte(b[:min(len(b), batchSize)], '\n')
 			}
-			for line := range strings.SplitSeq(validText(b[:i]), "\n") {
+			text, texts, b = validText(b[:i]), true, b[i+1:]
+			for texts {
+				var line string
+				line, text, texts = strings.Cut(text, "\n")
 				emit(strings.TrimSuffix(line, "\r"))
 			}
 		} else {
-			s.take(b[:i], emit)
+			line := b[:i]
+			b, within = b[i+1:], true
+			s.take(line, emit)
+			within = false
 			s.end(emit)
 		}
-		b = b[i+1:]
 	}
-	s.take(b, emit)
+	last := b
+	b = nil
+	s.take(last, emit)
+	finished = true
+}
+
+// again is what is to be fed anew.
+func (s *splitter) again() []byte {
+	b := s.pending
+	s.pending = nil
+	return b
 }
 
 var cr = []byte{'\r'}
@@ -47,7 +80,9 @@ func (s *splitter) take(b []byte, emit func(string)) {
 		k := lastCut(s.rest, b[0])
 		line := validText(s.rest[:k]) + " …"
 		s.rest = append(s.rest[:0], s.rest[k:]...) // first: emit may not return
+		s.pending = slices.Clip(b)
 		emit(line)
+		s.pending = nil
 	}
 	s.rest = append(s.rest, b...)
 }

@@ -40,6 +40,7 @@ type output struct {
 	index  int    // 0: stdout, 1: stderr
 	tail   tailing
 	lines  splitter // for the probe
+	rests  []byte   // of what was read, when the logger called runtime.Goexit
 	bytes  atomic.Int64
 	ending bool          // may be closed while it is read; of Serve's goroutine
 	done   chan struct{} // closed when the sink has all, and is closed
@@ -121,6 +122,10 @@ func (o *output) run() {
 			close(o.done)
 		}
 	}()
+	if o.queue == nil {
+		o.sink.take(o.sink.lines.again())
+	}
+	o.hand(o.rests)
 	o.readAll()
 	o.tail.flush()
 	if o.queue != nil {
@@ -164,24 +169,33 @@ func (o *output) rest(r *reader) {
 	}
 }
 
-// take passes on what was read. As long as a probe waits for a line, line by line,
-// so that what follows from a line comes after it, and not after all that was
-// read with it.
+// take takes what was read.
 func (o *output) take(b []byte) {
 	o.bytes.Add(int64(len(b)))
 	if len(b) > 0 {
 		o.tail.feed(b)
+		o.hand(b)
 	}
+}
+
+// hand passes on what was read. As long as a probe waits for a line, line by line,
+// so that what follows from a line comes after it, and not after all that was
+// read with it.
+func (o *output) hand(b []byte) {
+	defer func() { o.rests = b }()
 	for len(b) > 0 && o.p.waits() {
 		n := bytes.IndexByte(b, '\n') + 1
 		if n == 0 {
 			n = len(b)
 		}
-		o.show(b[:n])
+		line := b[:n]
 		b = b[n:]
+		o.show(line)
 	}
-	if len(b) > 0 {
-		o.pass(b)
+	last := b
+	b = nil
+	if len(last) > 0 {
+		o.pass(last)
 	}
 }
 
@@ -209,6 +223,7 @@ func (o *output) consume() {
 		}
 		close(o.done)
 	}()
+	o.sink.take(o.sink.lines.again())
 	for more := true; more; {
 		var batch []byte
 		var lost loss

@@ -1,7 +1,12 @@
 package proc
 
 import (
+	"bytes"
+	"math"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -42,4 +47,39 @@ func TestSplitterCutsBytes(t *testing.T) {
 	}
 	s.flush(take)
 	require.Equal(t, []string{"\uFFFD …", "\uFFFD …", "\uFFFD …", "\uFFFD …", "\uFFFD"}, got, "%d bytes", 300*999)
+}
+
+// A line at which emit ends its goroutine is one that it has had: the others come.
+func TestSplitterGoesOnAfterGoexit(t *testing.T) {
+	text := "a\r\nb\n\nc" + strings.Repeat("d\ne\xff\n", 5000) + strings.Repeat("木", 50_000) + "\nf\n" + strings.Repeat("g", 200_000) + "\n\nh"
+	lines := func(size, every int) (got []string) {
+		var s splitter
+		emit := func(line string) {
+			got = append(got, line)
+			if len(got)%every == 0 {
+				runtime.Goexit()
+			}
+		}
+		feed := func(b []byte) {
+			var wg sync.WaitGroup
+			wg.Go(func() { s.feed(b, emit) })
+			wg.Wait()
+		}
+		for rest := []byte(text); len(rest) > 0; {
+			n := min(size, len(rest))
+			b := bytes.Clone(rest[:n])
+			for feed(b); len(s.pending) > 0; {
+				feed(s.again())
+			}
+			rest = rest[n:]
+		}
+		s.flush(func(line string) { got = append(got, line) })
+		return got
+	}
+	for _, size := range []int{1000, 64 << 10, 1 << 20} {
+		want := lines(size, math.MaxInt)
+		for _, every := range []int{1, 2, 3, 1000} {
+			require.True(t, slices.Equal(want, lines(size, every)), "read by %d, every %d", size, every)
+		}
+	}
 }

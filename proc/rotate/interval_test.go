@@ -9,7 +9,7 @@ import (
 
 // Intervals are counted from midnight, also those that do not divide a day.
 func TestIntervalFromMidnight(t *testing.T) {
-	zone := time.FixedZone("", int(-(3*time.Hour + 30*time.Minute)/time.Second))
+	zone := time.FixedZone("", int(-(3*time.Hour+30*time.Minute)/time.Second))
 	for _, length := range []time.Duration{time.Minute, 7 * time.Hour, 11*time.Hour + time.Second, day, 3 * day} {
 		s := &shared{File: File{Interval: length}}
 		begins := 0

@@ -35,7 +35,7 @@ type shared struct {
 	mu      sync.Mutex
 	log     *timberjack.Logger // nil: to be opened at the next write
 	closing chan struct{}      // closed when the one before is; nil: there was none
-	regular bool            // else it is never rotated
+	regular bool               // else it is never rotated
 	size    int64
 	last    time.Time   // when it was written to
 	info    os.FileInfo // of what is written to; nil: not known yet
