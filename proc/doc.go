@@ -53,7 +53,7 @@
 //	BARRIER=1                by closing the descriptor that comes with it
 //
 // MAINPID is not: the child is the process that was started. Descriptors to be stored
-// are closed. All that descends from the process may speak, so a shell script may run
+// are closed, sockets without lingering. All that descends from the process may speak, so a shell script may run
 // systemd-notify, and WATCHDOG_PID is not set. Of other users only root and the
 // program's own are heard otherwise; a process that changed its user is looked for
 // among the living when its message is read, so it should not end before (see

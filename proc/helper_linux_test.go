@@ -19,6 +19,7 @@ func init() {
 		"status": func(string) { becomeShell(inheritedHere) },
 		"burn":   burn,
 		"eat":    eat,
+		"linger": linger,
 	}
 }
 

@@ -76,6 +76,7 @@ var more map[string]func(value string)
 //	say=TEXT            a message to NOTIFY_SOCKET; \n and \xNN as in Go
 //	barrier             wait until what was said is heard
 //	give=N              N messages with 100 descriptors each
+//	linger=PORT         READY=1, with a connection whose close would wait for ever
 //	shout=TEXT          the message for ever
 //	beat=N              WATCHDOG=1 for N milliseconds
 //	pause=N             wait for N milliseconds

@@ -3,6 +3,7 @@ package proc_test
 import (
 	"os"
 	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,4 +37,19 @@ func give(n int) {
 	for range n {
 		say("FDSTORE=1\nFDNAME=x", slices.Repeat([]int{0}, 100)...)
 	}
+}
+
+// linger gives away a connection that nobody reads at the other end.
+func linger(port string) {
+	to, err := strconv.Atoi(port)
+	check(err)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	check(err)
+	check(unix.Connect(fd, &unix.SockaddrInet4{Port: to, Addr: [4]byte{127, 0, 0, 1}}))
+	check(unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 3600}))
+	for err == nil {
+		err = unix.Sendto(fd, make([]byte, 1<<16), unix.MSG_DONTWAIT, nil)
+	}
+	say("READY=1", fd)
+	unix.Close(fd)
 }

@@ -2,6 +2,8 @@ package proc_test
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,6 +195,20 @@ func TestNotifyDescriptors(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 	}
 	back(t, before)
+}
+
+// Closing what was sent along waits for nobody.
+func TestNotifyDescriptorThatLingers(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	j := &journal{}
+	c := notifying(t, fmt.Sprintf("linger=%d", l.Addr().(*net.TCPAddr).Port), "say=STATUS=after", "wait")
+	c.Logger = j.logger()
+	w := start(t, tree.Child{Name: "p", Service: c})
+	require.Eventually(t, func() bool { return w.node("p").Status == "after" }, patience, glance)
+	w.stop()
+	require.Empty(t, j.lines(""))
 }
 
 func TestNotifyLeavesNothing(t *testing.T) {

@@ -100,6 +100,8 @@ func (s *Socket) Receive(wait bool, hear func(text string, whole bool, from Send
 	datagrams.Put(d)
 	hear(text, flags&unix.MSG_TRUNC == 0, from)
 	for _, fd := range files {
+		// A socket that lingers would hold up its close; of others it is an error.
+		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{})
 		unix.Close(fd)
 	}
 	return nil
