@@ -2,6 +2,7 @@ package proc_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -171,6 +172,12 @@ func TestBlockedOutput(t *testing.T) {
 		},
 		"logger": func(c *proc.Command, b *blocker) {
 			c.Logger = slog.New(hook{slog.DiscardHandler, func(slog.Record) { b.block() }})
+		},
+		"logger and reader": func(c *proc.Command, b *blocker) {
+			c.Logger = slog.New(hook{slog.DiscardHandler, func(slog.Record) { b.block() }})
+			c.Stdin = func() (io.Reader, error) {
+				return reading(func([]byte) (int, error) { b.block(); return 0, io.EOF }), nil
+			}
 		},
 	}
 	for name, set := range kinds {

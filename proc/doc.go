@@ -121,6 +121,7 @@
 //
 // A logger or writer that takes nothing for a second when the process has ended, or
 // has not taken all within a second of a stop, is given up with what it has not
-// taken; that is the most that it can hold up a stop beyond the grace. Pipes that
-// something else keeps open are not waited for.
+// taken; that is the most that it can hold up a stop beyond the grace, and a Stdin
+// whose reader blocks has its time within that. Pipes that something else keeps open
+// are not waited for.
 package proc

@@ -24,6 +24,7 @@ func TestWatchdogOfALateProgram(t *testing.T) {
 		require.NoError(t, conn.Close())
 		n.listen(t.Context())
 		require.Equal(t, late, n.overdue() == nil)
-		n.end()
+		n.close()
+		n.end(time.Now().Add(writerWait))
 	}
 }

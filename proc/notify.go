@@ -142,8 +142,8 @@ func (n *notices) of(s *keeper.Setup) {
 	}
 }
 
-// close is for a process that could not be started.
-func (n *notices) close() {
+// abandon is for a process that could not be started.
+func (n *notices) abandon() {
 	if n != nil {
 		n.socket.Close()
 	}
@@ -195,14 +195,20 @@ func (n *notices) catchUp() {
 	wait(writerWait, caughtUp, n.done)
 }
 
-// end is the end of listening, when everything is heard that was said.
-func (n *notices) end() {
+// close has listening end when everything is heard that was said.
+func (n *notices) close() {
+	if n != nil {
+		n.ending.Store(true)
+		n.socket.Deadline(time.Unix(1, 0))
+	}
+}
+
+// end waits for that.
+func (n *notices) end(until time.Time) {
 	if n == nil {
 		return
 	}
-	n.ending.Store(true)
-	n.socket.Deadline(time.Unix(1, 0))
-	if !wait(writerWait, n.done, nil) { // the close of a descriptor that was sent along may block
+	if !wait(time.Until(until), n.done, nil) { // the close of a descriptor that was sent along may block
 		n.p.warn("notify socket given up")
 	}
 	n.mu.Lock()
@@ -219,7 +225,12 @@ func wait(limit time.Duration, a, b <-chan struct{}) bool {
 	case <-a:
 	case <-b:
 	case <-timer.C:
-		return false
+		select {
+		case <-a: // at the same moment, or long before
+		case <-b:
+		default:
+			return false
+		}
 	}
 	return true
 }

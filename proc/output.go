@@ -290,6 +290,9 @@ func (p *process) leave(outputs []*output) {
 		default:
 		}
 		o.sink.left.Store(true)
+		if o.sink.logs {
+			p.mute.Store(true)
+		}
 		if o.ending {
 			o.read.Close()
 		}

@@ -29,6 +29,7 @@ type process struct {
 	limits   limits
 	errands  errands
 	outputs  []*output
+	mute     atomic.Bool // the logger blocks
 	draining atomic.Bool
 	moves    atomic.Int64 // pieces of output that writers and loggers have taken meanwhile
 	wasReady bool         // of Serve's goroutine
@@ -66,9 +67,12 @@ func (c *Command) Serve(ctx context.Context) error {
 	actor.Handle(ctx, p.answer)
 	asked := p.serve(ctx)
 	p.errands.end()
-	p.input.stop()
+	p.input.close()
+	p.notices.close()
+	until := time.Now().Add(writerWait)
 	p.drain(ctx)
-	p.notices.end()
+	p.input.end()
+	p.notices.end(until)
 	if !asked && p.failure == nil {
 		p.checkReady(ctx) // its last words may have said so
 	}
@@ -178,7 +182,8 @@ func (p *process) write(ctx context.Context, level slog.Level, text string, attr
 	p.log.LogAttrs(ctx, level, text, attrs...)
 }
 
-// warn is tell for Serve's goroutine, which a logger that blocks must not hold up.
+// warn is tell for Serve's goroutine, which a logger that blocks must not hold up, and
+// but once for a moment.
 func (p *process) warn(text string, attrs ...slog.Attr) {
 	attrs = p.named(attrs) // now: a logger that blocks may be at it when there is a pid
 	done := make(chan struct{})
@@ -186,11 +191,8 @@ func (p *process) warn(text string, attrs ...slog.Attr) {
 		defer close(done)
 		p.write(context.Background(), slog.LevelWarn, text, attrs)
 	}()
-	timer := time.NewTimer(killWait)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
+	if !p.mute.Load() && !wait(killWait, done, nil) {
+		p.mute.Store(true)
 	}
 }
 
@@ -265,7 +267,7 @@ func (c *Command) start(ctx context.Context) (*process, error) {
 	}
 	a.end(err == nil)
 	if err != nil {
-		p.notices.close()
+		p.notices.abandon()
 		return nil, err
 	}
 	return p, nil

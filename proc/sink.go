@@ -32,6 +32,7 @@ type sink struct {
 	p      *process
 	name   string
 	ctx    context.Context // for the handler
+	logs   bool            // not to a writer
 	log    slog.Handler
 	named  bool        // it knows the pid
 	writer io.Writer   // nil: log
@@ -63,7 +64,7 @@ func (p *process) openSink(name string, w io.Writer) (*sink, error) {
 		s.writer, s.close, s.again = opened, opened, true
 	}
 	if w == nil {
-		s.log = p.log.With("stream", name).Handler()
+		s.logs, s.log = true, p.log.With("stream", name).Handler()
 	}
 	return s, nil
 }

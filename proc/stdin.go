@@ -25,6 +25,9 @@ type input struct {
 	from  io.Reader // what is copied
 	write *os.File  // to here; nil: nothing is copied
 	done  chan struct{}
+
+	closed chan struct{} // from is
+	until  time.Time     // for all of that
 }
 
 // openInput calls user code.
@@ -99,23 +102,26 @@ func (in *input) feed() {
 	}
 }
 
-// stop ends the copying when the process has ended.
-func (in *input) stop() {
+// close ends the copying when the process has ended.
+func (in *input) close() {
 	if in.write == nil {
 		return
 	}
 	_ = in.write.SetWriteDeadline(time.Unix(1, 0))
-	closed := make(chan struct{})
+	in.until, in.closed = time.Now().Add(killWait), make(chan struct{})
 	go func() {
-		defer close(closed)
+		defer close(in.closed)
 		closeReader(in.from)
 	}()
-	timer := time.NewTimer(killWait)
-	defer timer.Stop()
-	for _, c := range []<-chan struct{}{closed, in.done} {
-		select {
-		case <-c:
-		case <-timer.C:
+}
+
+// end waits for that.
+func (in *input) end() {
+	if in.write == nil {
+		return
+	}
+	for _, c := range []<-chan struct{}{in.closed, in.done} {
+		if !wait(time.Until(in.until), c, nil) {
 			in.p.warn("input given up: its reader does not return")
 			return
 		}
