@@ -23,7 +23,8 @@ type asker interface {
 // TCP is a Probe: something accepts connections at Address, "host:port".
 type TCP struct{ Address string }
 
-// Unix is a Probe: something accepts connections at the stream socket Path.
+// Unix is a Probe: something accepts connections at the stream socket Path. A relative
+// one is relative to the working directory of this program, not to Dir.
 type Unix struct{ Path string }
 
 // HTTP is a Probe: GET URL is answered with Status; 0: with any from 200 to 399. The
