@@ -26,7 +26,7 @@ type attempt struct {
 func (a *attempt) open(ctx context.Context) error {
 	err, givenUp := a.bounded(ctx)
 	if givenUp {
-		return fmt.Errorf("%s: does not return: %w", a.doingNow(), context.Cause(ctx))
+		return fmt.Errorf("%s: does not return: %w", a.doingNow(), actor.ErrStuck)
 	}
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)

@@ -52,7 +52,7 @@ func share(f File) (*shared, error) {
 	f.Path = path
 	regular, err := f.try()
 	if regular { // else it is not renamed, and may have no other name
-		f.Path, err = filepath.EvalSymlinks(path)
+		f.Path, err = resolve(path)
 	}
 	if err != nil {
 		return nil, err
@@ -75,6 +75,20 @@ func share(f File) (*shared, error) {
 	}
 	s.File, s.holders = f, 1
 	return s, nil
+}
+
+// resolve follows symbolic links. Whether there is a file at their end does not matter:
+// it may be renamed at this moment.
+func resolve(path string) (string, error) {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, filepath.Base(path))
+	if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		return path, nil
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 // try tells whether the file can be written to, and whether it is a regular one. A
