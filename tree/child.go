@@ -181,7 +181,11 @@ func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, 
 // begin has the incarnation run: at once, or in a row with those that follow.
 func (s *supervisor) begin(i *incarnation) {
 	s.starts.add(i)
-	if !s.m.StartsMore() {
+	switch {
+	case s.m.StartsMore():
+	case s.m.RestartsOne():
+		s.starts.flush() // it runs at once if this waits for it, and nothing else is to be done
+	default:
 		s.starts.send()
 	}
 }

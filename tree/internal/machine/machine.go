@@ -279,6 +279,9 @@ func (m *Machine) StartsMore() bool {
 	return m.op.starts() && !m.op.stops && m.op.next < m.op.hi-m.op.lo
 }
 
+// RestartsOne tells whether the operation in progress is the restart of one child.
+func (m *Machine) RestartsOne() bool { return m.op.kind == opGroup && m.op.hi-m.op.lo == 1 }
+
 // Busy tells whether an ordered operation is in progress.
 func (m *Machine) Busy() bool { return m.op.kind != opNone }
 
