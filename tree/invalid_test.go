@@ -291,3 +291,20 @@ func TestServeOutside(t *testing.T) {
 		require.NoError(t, <-done)
 	})
 }
+
+// Of two children of one name the second is told, wherever they are, and before what is
+// wrong after it.
+func TestDuplicateNames(t *testing.T) {
+	for _, names := range []string{"a a ?", "a b c b ?", "c b a c ?", "w1 w2 w10 w2 ?"} {
+		var spec tree.Spec
+		fields := strings.Fields(names)
+		for _, name := range fields {
+			spec.Children = append(spec.Children, tree.Child{Name: name, Service: actor.Func(waiting)})
+		}
+		spec.Children[len(fields)-1].Service = nil
+		var bad *tree.SpecError
+		require.ErrorAs(t, spec.Validate(), &bad, names)
+		require.Equal(t, "root/"+fields[len(fields)-2], bad.Path, names)
+		require.Equal(t, "Name", bad.Field, names)
+	}
+}

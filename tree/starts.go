@@ -23,7 +23,7 @@ type starts struct {
 var over machine.Answer
 
 // maxRow is how many incarnations wait for those before them to run.
-const maxRow = 64
+const maxRow = 256
 
 // add has i begin after those that were given before, if not at once.
 func (s *starts) add(i *incarnation) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coppice-go/coppice/actor"
 	"github.com/coppice-go/coppice/strategies"
+	"github.com/coppice-go/coppice/tree/internal/machine"
 )
 
 // ErrInvalidSpec matches every *SpecError.
@@ -70,12 +71,17 @@ func (s *Spec) check(path string) error {
 	if s.Template != nil {
 		return s.checkDynamic(path)
 	}
-	seen := make(map[string]struct{}, len(s.Children))
+	var seen map[string]struct{} // nil as long as the names come in order: no two are the same
 	for i := range s.Children {
-		c := &s.Children[i]
-		name := c.name()
-		if err := c.check(path, s.AutoShutdown); err != nil {
+		if err := s.Children[i].check(path, s.AutoShutdown); err != nil {
 			return err
+		}
+		name := s.Children[i].name()
+		if seen == nil && i > 0 && !machine.Before(s.Children[i-1].name(), name) {
+			seen = names(s.Children[:i], len(s.Children))
+		}
+		if seen == nil {
+			continue
 		}
 		if _, dup := seen[name]; dup {
 			return bad(path+"/"+name, "Name", "duplicate")
@@ -83,6 +89,15 @@ func (s *Spec) check(path string) error {
 		seen[name] = struct{}{}
 	}
 	return nil
+}
+
+// names has room for n.
+func names(kids []Child, n int) map[string]struct{} {
+	set := make(map[string]struct{}, n)
+	for i := range kids {
+		set[kids[i].name()] = struct{}{}
+	}
+	return set
 }
 
 func (s *Spec) checkDynamic(path string) error {

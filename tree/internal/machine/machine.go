@@ -48,8 +48,8 @@ func (m *Machine) Reserve(n int) { m.kids.reserve(n) }
 
 // Add declares a static child, before Begin.
 func (m *Machine) Add(name string, spec *Child, data any) *Slot {
-	s := m.kids.static()
-	s.Name, s.Spec, s.Data = name, spec, data
+	s := m.kids.static(name)
+	s.Spec, s.Data = spec, data
 	m.kids.add(s)
 	return s
 }
@@ -241,7 +241,7 @@ func (m *Machine) emit(e Event) {
 }
 
 // Slot returns the child of that name, or nil.
-func (m *Machine) Slot(name string) *Slot { return m.kids.byName[name] }
+func (m *Machine) Slot(name string) *Slot { return m.kids.find(name) }
 
 // Slots calls f for every child in start order until f returns false.
 func (m *Machine) Slots(f func(*Slot) bool) {
@@ -257,7 +257,7 @@ func (m *Machine) Slots(f func(*Slot) bool) {
 func (m *Machine) List() []*Slot { return m.kids.list }
 
 // Len is the number of children, running or not.
-func (m *Machine) Len() int { return len(m.kids.byName) }
+func (m *Machine) Len() int { return m.kids.n }
 
 // Counts are of the children, running or not.
 type Counts struct {
@@ -266,7 +266,7 @@ type Counts struct {
 
 // Counts counts the children. It costs nothing.
 func (m *Machine) Counts() Counts {
-	return Counts{len(m.kids.byName), m.kids.active, m.kids.supervisors}
+	return Counts{m.kids.n, m.kids.active, m.kids.supervisors}
 }
 
 // Used returns how many restarts are in the window and the limit.

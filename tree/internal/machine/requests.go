@@ -16,7 +16,7 @@ func (m *Machine) ask(r *Request) {
 func (m *Machine) answer(r *Request, err error) {
 	a := &r.answer
 	*a = Answer{Request: r, Err: err, Name: r.Name}
-	if a.Slot = m.kids.byName[r.Name]; a.Slot != nil && err == nil && a.Slot.State == Running {
+	if a.Slot = m.kids.find(r.Name); a.Slot != nil && err == nil && a.Slot.State == Running {
 		a.Gen = a.Slot.Gen
 	}
 	m.put(Effect{Kind: DoAnswer, Answer: a})
@@ -27,7 +27,7 @@ func (m *Machine) answer(r *Request, err error) {
 
 // serve takes a request whose turn has come.
 func (m *Machine) serve(r *Request) {
-	s := m.kids.byName[r.Name]
+	s := m.kids.find(r.Name)
 	switch r.Op {
 	case StartInstance:
 		m.serveInstance(r, s)
@@ -86,7 +86,7 @@ func (m *Machine) serveInstance(r *Request, s *Slot) {
 		m.answer(r, ErrNotDynamic)
 	case s != nil:
 		m.answer(r, ErrAlreadyStarted)
-	case m.cfg.MaxChildren > 0 && len(m.kids.byName) >= m.cfg.MaxChildren:
+	case m.cfg.MaxChildren > 0 && m.kids.n >= m.cfg.MaxChildren:
 		m.answer(r, ErrMaxChildren)
 	default:
 		m.startNew(r)
@@ -100,7 +100,7 @@ func (m *Machine) startNew(r *Request) {
 }
 
 func (m *Machine) serveWhich(r *Request) {
-	list := make([]Info, 0, len(m.kids.byName))
+	list := make([]Info, 0, m.kids.n)
 	for _, s := range m.kids.list {
 		if s != nil {
 			list = append(list, Info{s, s.State, s.Gen})

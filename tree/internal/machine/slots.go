@@ -1,38 +1,75 @@
 package machine
 
+import (
+	"cmp"
+	"slices"
+)
+
 // slots holds the children in start order. Removal leaves a hole, so positions
 // stay as they are until compact, and both removal and iteration stay cheap.
 type slots struct {
-	list   []*Slot
-	byName map[string]*Slot
-	room   []Slot // for static children: one object for all
+	list    []*Slot
+	block   []Slot // of static children: one object for all
+	used    int    // of the block
+	ordered int    // of those used: their names are in order, so that they are found without a map
+	others  map[string]*Slot
 
-	active, supervisors int
+	n, active, supervisors int
+}
+
+// Before tells whether name a comes before b: the shorter one, or by its bytes. Numbered
+// names mostly come in this order, and no two of such a list are the same.
+func Before(a, b string) bool { return compareNames(a, b) < 0 }
+
+func compareNames(a, b string) int {
+	if c := cmp.Compare(len(a), len(b)); c != 0 {
+		return c
+	}
+	return cmp.Compare(a, b)
 }
 
 func (l *slots) reserve(n int) {
 	if n > 0 {
-		l.list, l.byName, l.room = make([]*Slot, 0, n), make(map[string]*Slot, n), make([]Slot, n)
+		l.list, l.block = make([]*Slot, 0, n), make([]Slot, n)
 	}
 }
 
-// static returns an empty slot.
-func (l *slots) static() *Slot {
-	if len(l.room) == 0 {
-		return new(Slot)
+// static returns an empty slot for a child of that name.
+func (l *slots) static(name string) *Slot {
+	if l.used == len(l.block) {
+		return &Slot{Name: name}
 	}
-	s := &l.room[0]
-	l.room = l.room[1:]
+	s := &l.block[l.used]
+	s.Name = name
+	if l.ordered == l.used && (l.used == 0 || Before(l.block[l.used-1].Name, name)) {
+		l.ordered++
+		s.ordered = true
+	}
+	l.used++
 	return s
 }
 
-func (l *slots) add(s *Slot) {
-	if l.byName == nil {
-		l.byName = make(map[string]*Slot)
+func (l *slots) find(name string) *Slot {
+	if s := l.others[name]; s != nil {
+		return s
 	}
+	i, found := slices.BinarySearchFunc(l.block[:l.ordered], name, func(s Slot, name string) int { return compareNames(s.Name, name) })
+	if !found || l.block[i].removed {
+		return nil
+	}
+	return &l.block[i]
+}
+
+func (l *slots) add(s *Slot) {
 	s.pos = len(l.list)
 	l.list = append(l.list, s)
-	l.byName[s.Name] = s
+	if !s.ordered {
+		if l.others == nil {
+			l.others = make(map[string]*Slot)
+		}
+		l.others[s.Name] = s
+	}
+	l.n++
 	l.count(s, 1)
 	if s.Spec.Supervisor {
 		l.supervisors++
@@ -49,7 +86,10 @@ func (l *slots) count(s *Slot, n int) {
 
 func (l *slots) remove(s *Slot) {
 	l.list[s.pos] = nil
-	delete(l.byName, s.Name)
+	if !s.ordered {
+		delete(l.others, s.Name)
+	}
+	l.n--
 	l.count(s, -1)
 	if s.Spec.Supervisor {
 		l.supervisors--
@@ -60,10 +100,10 @@ func (l *slots) remove(s *Slot) {
 // compact closes the holes once they are the greater part. Who reads the old list
 // may go on.
 func (l *slots) compact() {
-	if len(l.list) < 16 || len(l.byName)*2 > len(l.list) {
+	if len(l.list) < 16 || l.n*2 > len(l.list) {
 		return
 	}
-	kept := make([]*Slot, 0, len(l.byName))
+	kept := make([]*Slot, 0, l.n)
 	for _, s := range l.list {
 		if s != nil {
 			s.pos = len(kept)

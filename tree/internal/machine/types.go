@@ -101,6 +101,7 @@ type Slot struct {
 	armed   bool   // a timer is set
 	killed  bool   // the kill after the grace was sent
 	removed bool
+	ordered bool          // found by its place
 	isReady bool          // this incarnation has been ready
 	ran     time.Duration // how long the last incarnation was ready
 	failing error         // why the incarnation being stopped has failed: its start timeout or heartbeat
