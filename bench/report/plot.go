@@ -5,6 +5,8 @@ import (
 	"image/color"
 	"math"
 	"path/filepath"
+	"slices"
+	"sort"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -30,6 +32,11 @@ var colors = []color.RGBA{
 
 var shapes = []draw.GlyphDrawer{
 	draw.CircleGlyph{}, draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PyramidGlyph{}, draw.BoxGlyph{},
+}
+
+// look is how the contestant of that number is drawn: as no other among 49.
+func look(i int) (color.RGBA, draw.GlyphDrawer) {
+	return colors[i%len(colors)], shapes[(i+i/len(colors))%len(shapes)]
 }
 
 // Plots draws every metric that is worth a picture and was taken with more than
@@ -68,7 +75,7 @@ func draws(s *results.Set, w *workloads.Workload, m workloads.Metric, all []stri
 	p.Title.Text = w.Name + ": " + m.About
 	p.X.Label.Text, p.Y.Label.Text = w.N, m.Unit
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{}
+	p.X.Tick.Marker, p.Y.Tick.Marker = measured(s, w.Name, m.Name), ticks{}
 	p.BackgroundColor = color.White
 	for _, style := range []*font.Variant{
 		&p.Title.TextStyle.Font.Variant, &p.Legend.TextStyle.Font.Variant, &p.X.Label.TextStyle.Font.Variant,
@@ -79,6 +86,7 @@ func draws(s *results.Set, w *workloads.Workload, m workloads.Metric, all []stri
 	p.Add(plotter.NewGrid())
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Legend.ThumbnailWidth = vg.Centimeter
+	entries := 0.0
 	for i, c := range all {
 		points := points(s, w.Name, c, m.Name)
 		if len(points.XYs) == 0 {
@@ -93,14 +101,16 @@ func draws(s *results.Set, w *workloads.Workload, m workloads.Metric, all []stri
 		if err != nil {
 			continue
 		}
-		hue := colors[i%len(colors)]
+		hue, shape := look(i)
 		line.Color, dots.Color, bars.Color = hue, hue, hue
 		line.Width = vg.Points(1.3)
-		dots.Shape = shapes[i%len(shapes)]
+		dots.Shape = shape
 		p.Add(bars, line, dots)
 		p.Legend.Add(c, line, dots)
+		entries++
 	}
-	p.Y.Min, p.Y.Max = p.Y.Min/1.5, p.Y.Max*math.Pow(p.Y.Max/p.Y.Min, 0.6)*1.5 // room for the legend
+	legend := min(entries*0.054, 0.75) // of the height
+	p.Y.Min, p.Y.Max = p.Y.Min/1.5, p.Y.Max*math.Pow(p.Y.Max/p.Y.Min, legend/(1-legend))*1.5
 	return p, drawn
 }
 
@@ -112,16 +122,42 @@ type curve struct {
 
 func points(s *results.Set, workload, contestant, metric string) (c curve) {
 	for _, r := range s.Rows {
-		if r.Workload == workload && r.Contestant == contestant && r.Metric == metric && r.Value > 0 {
+		if r.Workload == workload && r.Contestant == contestant && r.Metric == metric && r.Value >= least && r.Max <= most {
 			c.XYs = append(c.XYs, plotter.XY{X: float64(r.N), Y: r.Value})
 			low := r.Min
-			if low <= 0 {
+			if low < least {
 				low = r.Value
 			}
 			c.YErrors = append(c.YErrors, struct{ Low, High float64 }{low - r.Value, r.Max - r.Value})
 		}
 	}
+	sort.Stable(c)
 	return c
+}
+
+// What lies beyond is no figure of anything: it is in the table, and in no picture.
+const least, most = 1e-9, 1e15
+
+func (c curve) Swap(i, j int) {
+	c.XYs[i], c.XYs[j] = c.XYs[j], c.XYs[i]
+	c.YErrors[i], c.YErrors[j] = c.YErrors[j], c.YErrors[i]
+}
+
+func (c curve) Less(i, j int) bool { return c.XYs[i].X < c.XYs[j].X }
+
+// measured marks the numbers that were measured, or the usual ones if those are many.
+func measured(s *results.Set, workload, metric string) plot.Ticker {
+	var marks plot.ConstantTicks
+	for _, r := range s.Rows {
+		t := plot.Tick{Value: float64(r.N), Label: Number(r.N)}
+		if r.Workload == workload && r.Metric == metric && !slices.Contains(marks, t) {
+			marks = append(marks, t)
+		}
+	}
+	if len(marks) > 8 {
+		return ticks{}
+	}
+	return marks
 }
 
 // ticks are those of a logarithmic axis, with labels that people can read: at the

@@ -96,6 +96,38 @@ func TestPlots(t *testing.T) {
 	require.Equal(t, "\x89PNG", string(png[:4]))
 }
 
+// However many contestants there are, each looks different.
+func TestNoTwoContestantsLookAlike(t *testing.T) {
+	type pair struct{ hue, shape any }
+	seen := make(map[pair]bool)
+	for i := range 40 {
+		hue, shape := look(i)
+		require.False(t, seen[pair{hue, shape}], "number %d looks like another", i)
+		seen[pair{hue, shape}] = true
+	}
+}
+
+// Figures that cannot be are left out of the pictures, whose axes end.
+func TestPlotsOfNonsense(t *testing.T) {
+	s := set()
+	for i, v := range []float64{1e300, 1e-300, -1, 0} {
+		s.Rows[1].Value, s.Rows[1].Min, s.Rows[1].Max = v, v, v
+		s.Rows[0].N = 1 + i // out of order
+		files, err := Plots(s, t.TempDir(), ".svg")
+		require.NoError(t, err)
+		require.Len(t, files, 1)
+		curve := points(s, "crash-error", "coppice", "p50")
+		require.Less(t, curve.XYs[0].X, curve.XYs[1].X)
+		require.Less(t, len(ticks{}.Ticks(least, most)), 1000)
+	}
+	s.Rows[0].N, s.Rows[4].N = 500, 7
+	curve := points(s, "crash-error", "coppice", "p50")
+	require.Equal(t, []float64{7, 4, 500, 3}, []float64{curve.XYs[0].X, curve.XYs[0].Y, curve.XYs[1].X, curve.XYs[1].Y})
+	require.InDelta(t, 0.4, curve.YErrors[0].High, 1e-9, "the bar stays with its point")
+	marks := measured(s, "crash-error", "p50").Ticks(1, 1e6)
+	require.Equal(t, "500", marks[0].Label)
+}
+
 func TestReadBenchmarks(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "baseline.txt")
 	require.NoError(t, os.WriteFile(file, []byte(`goos: linux
