@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coppice-go/coppice/bench/contest"
 	"github.com/coppice-go/coppice/bench/contestants"
 	"github.com/coppice-go/coppice/bench/results"
 	"github.com/coppice-go/coppice/bench/runner"
@@ -19,12 +21,34 @@ import (
 // TestMain makes the test's own executable serve the hidden subcommands.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == runner.Cell || os.Args[1] == workloads.Spew) {
+		contestants.All = append(contestants.All, chatty)
 		main()
 		return
 	}
 	code := m.Run()
 	contestants.Cleanup()
 	os.Exit(code)
+}
+
+// chatty prints to stdout, as some libraries do.
+var chatty = &contestants.Contestant{Name: "chatty", Adapter: chattyAdapter{contestants.Find("floor").Adapter}}
+
+type chattyAdapter struct{ contest.Adapter }
+
+func (a chattyAdapter) Start(spec *contest.Spec) (contest.Tree, error) {
+	fmt.Println("*** welcome ***")
+	return a.Adapter.Start(spec)
+}
+
+// What a contestant prints does not spoil its answer.
+func TestAContestantThatPrints(t *testing.T) {
+	f, err := parseRun([]string{"-workloads", "escalation", "-n", "2", "-runs", "1", "-max-runs", "1"}, &bytes.Buffer{})
+	require.NoError(t, err)
+	f.plan.Contestants = []*contestants.Contestant{chatty}
+	f.plan.Progress = newProgress(&bytes.Buffer{})
+	set, err := f.plan.Run(context.Background(), results.Here())
+	require.NoError(t, err)
+	require.Equal(t, "restart", set.Rows[0].Metric, set.Rows[0].None)
 }
 
 // children are the workloads that any supervisor has.

@@ -36,7 +36,10 @@ func ReadSamples(r io.Reader) (samples []Sample, none string, err error) {
 		if strings.TrimSpace(lines.Text()) == "" {
 			continue
 		}
-		var s Sample
+		var s struct {
+			Sample
+			Value *float64 `json:"value"`
+		}
 		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
 			return nil, "", fmt.Errorf("answer %q: %w", lines.Text(), err)
 		}
@@ -47,8 +50,10 @@ func ReadSamples(r io.Reader) (samples []Sample, none string, err error) {
 			none = s.None
 		case s.Metric == "":
 			return nil, "", fmt.Errorf("answer %q names no metric", lines.Text())
+		case s.Value == nil:
+			return nil, "", fmt.Errorf("answer %q has no value", lines.Text())
 		default:
-			samples = append(samples, s)
+			samples = append(samples, Sample{Metric: s.Metric, Value: *s.Value})
 		}
 	}
 	return samples, none, lines.Err()

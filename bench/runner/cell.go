@@ -34,8 +34,16 @@ func ServeCell(name string) error {
 	if err := json.NewDecoder(os.Stdin).Decode(&req); err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
-	return workloads.Answer(os.Stdout, c.Adapter, req)
+	answer := os.Stdout
+	os.Stdout = os.Stderr // what a contestant prints is no answer
+	return workloads.Answer(answer, c.Adapter, req)
 }
+
+// What is kept of what a cell writes.
+const (
+	mostAnswer = 1 << 20
+	mostStderr = 64 << 10
+)
 
 // measure takes one measurement in a new process. none is why there is none to
 // take.
@@ -50,25 +58,33 @@ func measure(ctx context.Context, c *contestants.Contestant, req contest.Request
 	if err != nil {
 		return nil, "", err
 	}
-	var out, stderr bytes.Buffer
+	var out answer
+	var stderr tail
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(append(line, '\n')), &out, &stderr
 	cmd.WaitDelay = time.Second
-	ownGroup(cmd)
-	err = cmd.Run()
-	if ctx.Err() != nil {
+	err = runGroup(cmd)
+	switch {
+	case out.much:
+		return nil, "", errMuch
+	case ctx.Err() != nil:
 		return nil, "", context.Cause(ctx)
+	case errors.Is(err, exec.ErrWaitDelay):
+		return nil, "", errLeft
+	case err != nil:
+		return nil, "", because(err, stderr.text.String())
 	}
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: %s", err, firstLine(stderr.String()))
-	}
-	samples, none, err = contest.ReadSamples(&out)
+	samples, none, err = contest.ReadSamples(&out.text)
 	if err == nil && none == "" && len(samples) == 0 {
-		err = fmt.Errorf("no figures: %s", firstLine(stderr.String()))
+		err = because(errors.New("no figures"), stderr.text.String())
 	}
 	return samples, none, err
 }
 
-var errTimeout = errors.New("not done in time")
+var (
+	errTimeout = errors.New("not done in time")
+	errMuch    = fmt.Errorf("answers with more than %d bytes", mostAnswer)
+	errLeft    = errors.New("left processes behind that hold its output open")
+)
 
 func command(ctx context.Context, c *contestants.Contestant) (*exec.Cmd, error) {
 	if c.Program != nil {
@@ -81,7 +97,45 @@ func command(ctx context.Context, c *contestants.Contestant) (*exec.Cmd, error) 
 	return exec.CommandContext(ctx, self, Cell, c.Name), nil
 }
 
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return line
+// because adds the line of stderr that tells most: that of a Go program's panic, or
+// the last one.
+func because(err error, stderr string) error {
+	why := ""
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			why = line
+			break
+		}
+		if line != "" {
+			why = line
+		}
+	}
+	if why == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, why)
+}
+
+// answer refuses more than an answer can be. It embeds nothing: a ReadFrom would go
+// around Write.
+type answer struct {
+	text bytes.Buffer
+	much bool
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if a.much = a.much || a.text.Len()+len(b) > mostAnswer; a.much {
+		return 0, errMuch
+	}
+	return a.text.Write(b)
+}
+
+// tail keeps the end of what is written.
+type tail struct{ text bytes.Buffer }
+
+func (t *tail) Write(b []byte) (int, error) {
+	n, err := t.text.Write(b)
+	t.text.Next(max(0, t.text.Len()-mostStderr))
+	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/coppice-go/coppice/bench/contest"
@@ -30,6 +31,9 @@ type Plan struct {
 	Progress Progress
 	// Keep is called with all that is known, from time to time and at the end.
 	Keep func(*results.Set) error
+
+	late map[string]int // by workload and contestant: the n that took too long
+	lost time.Duration  // to those: no part of the budget
 }
 
 // Progress is what a person who waits wants to see.
@@ -64,28 +68,34 @@ type cell struct {
 // ends, and then says so in About.Partial.
 func (p *Plan) Run(ctx context.Context, about results.About) (*results.Set, error) {
 	groups := p.groups(&about)
+	p.late, p.lost = make(map[string]int), 0
 	begin := time.Now()
-	for pass := 1; pass <= p.MaxRuns; pass++ {
-		due := p.due(groups, pass)
-		if len(due) == 0 {
-			break
-		}
-		err := p.pass(ctx, due, pass, begin)
+	keep := func() (*results.Set, error) {
 		about.Took = time.Since(begin).Round(time.Second).String()
-		if err != nil {
-			about.Partial = err.Error()
-		}
 		set := rows(groups, about)
-		if p.Keep != nil {
-			if err := p.Keep(set); err != nil {
-				return set, err
-			}
-		}
-		if err != nil {
+		if p.Keep == nil {
 			return set, nil
 		}
+		return set, p.Keep(set)
 	}
-	return rows(groups, about), nil
+	for pass := 1; pass <= p.MaxRuns; pass++ {
+		due := p.due(groups, pass)
+		done, all := 0, 0
+		for _, g := range due {
+			all += len(g.cells)
+		}
+		for _, g := range due {
+			err := p.turns(ctx, g, pass, done, all, begin)
+			if err != nil {
+				about.Partial = err.Error()
+			}
+			if set, err2 := keep(); err != nil || err2 != nil {
+				return set, err2
+			}
+			done += len(g.cells)
+		}
+	}
+	return keep()
 }
 
 // groups are all there is to do. Contestants that cannot run here have their
@@ -149,45 +159,37 @@ func (p *Plan) steady(m workloads.Metric, c *cell) bool {
 	return s <= p.Spread || s*results.Median(v) <= m.Noise
 }
 
-func (p *Plan) pass(ctx context.Context, due []*group, pass int, begin time.Time) error {
-	done, all := 0, 0
-	for _, g := range due {
-		all += len(g.cells)
-	}
-	for _, g := range due {
-		since := time.Now()
-		first := (pass - 1) % len(g.cells)
-		for i, c := range slices.Concat(g.cells[first:], g.cells[:first]) {
-			done++
-			if c.none != "" {
-				continue
-			}
-			if p.Budget > 0 && time.Since(begin) >= p.Budget {
-				return errBudget
-			}
-			p.Progress.Cell(pass, done, all, g.workload, g.n, c.contestant.Name)
-			if pass == 1 && i == 0 && g.workload.Children {
-				p.warm(ctx, g, c)
-			}
-			p.run(ctx, g, c)
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
+// turns runs every cell of the group once.
+func (p *Plan) turns(ctx context.Context, g *group, pass, done, all int, begin time.Time) error {
+	since := time.Now()
+	first := (pass - 1) % len(g.cells)
+	for i, c := range slices.Concat(g.cells[first:], g.cells[:first]) {
+		done++
+		if c.none != "" {
+			continue
 		}
-		p.Progress.Group(pass, g.workload, g.n, g.rows(g.workload.Metrics[:1]), time.Since(since))
+		if p.Budget > 0 && time.Since(begin)-p.lost >= p.Budget {
+			return errBudget
+		}
+		p.Progress.Cell(pass, done, all, g.workload, g.n, c.contestant.Name)
+		if pass == 1 && i == 0 && g.workload.Children {
+			// On a virtual machine the first use of memory costs much more than any
+			// later one, by whatever process: this run does not count.
+			p.run(ctx, g, c)
+			clear(c.values)
+		}
+		if c.none == "" {
+			p.run(ctx, g, c)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 	}
+	p.Progress.Group(pass, g.workload, g.n, g.rows(g.workload.Metrics[:1]), time.Since(since))
 	return nil
 }
 
-// warm lets the contestant whose turn is first run once without counting: on a virtual
-// machine the first use of memory costs much more than any later one, by whatever
-// process.
-func (p *Plan) warm(ctx context.Context, g *group, c *cell) {
-	uncounted := cell{contestant: c.contestant, values: make(map[string][]float64)}
-	p.run(ctx, g, &uncounted)
-}
-
-// perChildMB is more than any contestant needs for a child.
+// perChildMB is more than a child needs, of a contestant that is frugal.
 const perChildMB = 5.0 / 1024
 
 func (p *Plan) run(ctx context.Context, g *group, c *cell) {
@@ -195,23 +197,61 @@ func (p *Plan) run(ctx context.Context, g *group, c *cell) {
 		c.none = fmt.Sprintf("not run: needs some %.0f MB of memory", need)
 		return
 	}
-	req := contest.Request{Workload: g.workload.Name, N: g.n, Millis: int(p.Length.Milliseconds())}
-	samples, none, err := measure(ctx, c.contestant, req, p.CellTimeout)
-	switch {
-	case ctx.Err() != nil:
+	key := g.workload.Name + " " + c.contestant.Name
+	if n, late := p.late[key]; late && n < g.n && len(c.values) == 0 {
+		c.none = fmt.Sprintf("not run: not done in time with n = %d", n)
 		return
+	}
+	req := contest.Request{Workload: g.workload.Name, N: g.n, Millis: int(p.Length.Milliseconds())}
+	since := time.Now()
+	samples, none, err := measure(ctx, c.contestant, req, p.CellTimeout)
+	if ctx.Err() != nil {
+		return
+	}
+	if errors.Is(err, errTimeout) {
+		p.late[key] = g.n
+		p.lost += time.Since(since)
+	}
+	if err == nil && none == "" {
+		err = g.check(samples)
+	}
+	switch {
 	case err != nil:
-		p.Progress.Failed(g.workload, g.n, c.contestant.Name, err)
-		c.none = "failed: " + err.Error()
+		c.none = line("failed: " + err.Error())
+		p.Progress.Failed(g.workload, g.n, c.contestant.Name, errors.New(line(err.Error())))
 	case none != "":
-		c.none = none
+		c.none = line(none)
 	}
 	for _, s := range samples {
-		if _, ok := g.workload.Metric(s.Metric); !ok {
-			c.none = fmt.Sprintf("failed: %s has no metric %q", g.workload.Name, s.Metric)
-		}
 		c.values[s.Metric] = append(c.values[s.Metric], s.Value)
 	}
+}
+
+// check finds what is wrong with an answer. Metrics may be missing, the first one not.
+func (g *group) check(samples []contest.Sample) error {
+	seen := make(map[string]bool)
+	for _, s := range samples {
+		switch _, ok := g.workload.Metric(s.Metric); {
+		case !ok:
+			return fmt.Errorf("%s has no metric %q", g.workload.Name, s.Metric)
+		case seen[s.Metric]:
+			return fmt.Errorf("metric %q comes twice", s.Metric)
+		}
+		seen[s.Metric] = true
+	}
+	if first := g.workload.Metrics[0].Name; !seen[first] {
+		return fmt.Errorf("no figure of metric %q", first)
+	}
+	return nil
+}
+
+// line is the text on one line, which is not too long.
+func line(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if r := []rune(text); len(r) > 300 {
+		text = string(r[:300]) + "…"
+	}
+	return text
 }
 
 // rows are the figures so far.

@@ -116,10 +116,18 @@ func TestWhatHasNoFigures(t *testing.T) {
 		"is missing":     {missing{}, "needs a thing"},
 		"exits":          {script(`echo oops >&2; exit 3`), "failed: exit status 3: oops"},
 		"an error":       {script(`echo '{"error":"oops"}'`), "failed: contestant: oops"},
-		"no figures":     {script(`exit 0`), "failed: no figures: "},
+		"no figures":     {script(`exit 0`), "failed: no figures"},
 		"no JSON":        {script(`echo oops`), `failed: answer "oops": invalid character 'o' looking for beginning of value`},
 		"a wrong metric": {script(`echo '{"metric":"x","value":1}'`), `failed: escalation has no metric "x"`},
 		"no metric":      {script(`echo '{"value":1}'`), `failed: answer "{\"value\":1}" names no metric`},
+		"no value":       {script(`echo '{"metric":"restart","value":null}'`), `failed: answer "{\"metric\":\"restart\",\"value\":null}" has no value`},
+		"twice":          {script(`echo '{"metric":"restart","value":3}'; ` + steady), `failed: metric "restart" comes twice`},
+		"panics":         {script(`echo log >&2; echo panic: oops >&2; echo goroutine 1 >&2; exit 2`), "failed: exit status 2: panic: oops"},
+		"a traceback":    {script(`echo Traceback >&2; echo ValueError >&2; exit 1`), "failed: exit status 1: ValueError"},
+		"is killed":      {script(`kill -9 $$`), "failed: signal: killed"},
+		"many lines":     {script(`printf %s '{"error":"oops\n\n| and"}'`), "failed: contestant: oops | and"},
+		"a flood":        {script(`yes`), "failed: answers with more than 1048576 bytes"},
+		"a flood of log": {script(`yes | head -c 1000000 >&2; echo oops >&2; exit 3`), "failed: exit status 3: oops"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var l log
@@ -141,6 +149,75 @@ func TestTimeout(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "failed: not done in time", set.Rows[0].None)
 	require.Len(t, l.failed, 1)
+}
+
+// The first figure is what tells whether a cell is steady; others may be missing.
+func TestMissingMetrics(t *testing.T) {
+	var l log
+	p := plan(&l, script(`echo '{"metric":"p99","value":1}'`), script(`echo '{"metric":"p50","value":1}'`))
+	p.Workloads, p.N = []*workloads.Workload{workloads.Find("crash-error")}, []int{1}
+	set, err := p.Run(context.Background(), about())
+	require.NoError(t, err)
+	require.Len(t, set.Rows, 2)
+	require.Equal(t, `failed: no figure of metric "p50"`, set.Rows[0].None)
+	require.Equal(t, "p50", set.Rows[1].Metric)
+}
+
+// A contestant that hangs costs the others nothing: not with every n, and no budget.
+func TestLateOnce(t *testing.T) {
+	var l log
+	p := plan(&l, script("sleep 1000"), script(steady))
+	p.CellTimeout, p.Budget, p.N = 5*time.Second, 4*time.Second, []int{1, 2, 3}
+	set, err := p.Run(context.Background(), about())
+	require.NoError(t, err)
+	require.Empty(t, set.About.Partial)
+	require.Len(t, l.failed, 1)
+	for i, want := range []string{"failed: not done in time", "", "not run: not done in time with n = 1", "", "not run: not done in time with n = 1", ""} {
+		require.Equal(t, want, set.Rows[i].None)
+	}
+}
+
+// Results are kept as soon as there are any.
+func TestKeptAfterEachGroup(t *testing.T) {
+	p := plan(&log{}, script(steady))
+	p.MinRuns = 1
+	p.MaxRuns = 1
+	var kept []int
+	p.Keep = func(s *results.Set) error { kept = append(kept, len(s.Rows)); return nil }
+	_, err := p.Run(context.Background(), about())
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 2}, kept[:2])
+}
+
+// A run that does not count but fails is a failure, and not made twice.
+func TestTheFirstRunFails(t *testing.T) {
+	var l log
+	p := plan(&l, script("exit 1"))
+	p.Workloads, p.N = []*workloads.Workload{workloads.Find("idle")}, []int{1}
+	set, err := p.Run(context.Background(), about())
+	require.NoError(t, err)
+	require.Len(t, l.failed, 1)
+	require.Equal(t, "failed: exit status 1", set.Rows[0].None)
+}
+
+// What a contestant leaves behind is ended, whether or not it holds the output open.
+func TestNothingIsLeftBehind(t *testing.T) {
+	for name, c := range map[string]struct{ redirect, none string }{
+		"quietly":         {">/dev/null 2>&1", ""},
+		"with the output": {"", "failed: left processes behind that hold its output open"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pid := filepath.Join(t.TempDir(), "pid")
+			p := plan(&log{}, script("sleep 1000 "+c.redirect+" & echo $! > "+pid+"; "+steady))
+			p.N, p.MaxRuns, p.MinRuns = []int{1}, 1, 1
+			set, err := p.Run(context.Background(), about())
+			require.NoError(t, err)
+			require.Equal(t, c.none, set.Rows[0].None)
+			text, err := os.ReadFile(pid)
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return gone(string(text)) }, 10*time.Second, time.Millisecond)
+		})
+	}
 }
 
 func TestBudget(t *testing.T) {
