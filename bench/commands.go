@@ -28,30 +28,36 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) er
 			return err
 		}
 	}
-	about := results.Here()
-	about.Command = f.command
-	if err := (&results.Set{About: about}).WriteFile(f.out); err != nil { // now, not after an hour
+	if err := results.CanWrite(f.out); err != nil { // now, not after an hour
 		return err
 	}
+	about := results.Here()
+	about.Command = f.command
 	p := newProgress(stderr)
 	f.plan.Progress = p
-	f.plan.Keep = func(s *results.Set) error { return s.WriteFile(f.out) }
+	f.plan.Keep = func(s *results.Set) error {
+		if len(s.Rows) == 0 {
+			return nil
+		}
+		return s.WriteFile(f.out)
+	}
 	set, err := f.plan.Run(ctx, about)
 	p.end()
+	fmt.Fprintln(stdout, report.Tables(set)) // whatever comes of the files
 	if err != nil {
 		return err
 	}
-	if f.plots != "" {
-		if _, err := report.Plots(set, f.plots, ".svg", ".png"); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintln(stdout, report.Tables(set))
-	fmt.Fprintf(stderr, "%d rows in %s after %s\n", len(set.Rows), f.out, set.About.Took)
 	if set.About.Partial != "" {
 		fmt.Fprintf(stderr, "ended early: %s\n", set.About.Partial)
 	}
-	return nil
+	if len(set.Rows) == 0 {
+		return fmt.Errorf("nothing was measured; %s is as it was", f.out)
+	}
+	fmt.Fprintf(stderr, "%d rows in %s after %s\n", len(set.Rows), f.out, set.About.Took)
+	if f.plots != "" {
+		_, err = report.Plots(set, f.plots, ".svg", ".png")
+	}
+	return err
 }
 
 func listCommand(args []string, stdout, stderr io.Writer) error {
@@ -107,13 +113,22 @@ func wrap(text string, width int) (lines []string) {
 	return append(lines, line)
 }
 
+// readRows reads a results file that something can be made of.
+func readRows(file string) (*results.Set, error) {
+	s, err := results.ReadFile(file)
+	if err == nil && len(s.Rows) == 0 {
+		err = fmt.Errorf("%s: has no rows", file)
+	}
+	return s, err
+}
+
 func tableCommand(args []string, stdout, stderr io.Writer) error {
 	set := newFlagSet("table", stderr)
 	in := set.String("in", "results.jsonl", "results `file`")
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	s, err := results.ReadFile(*in)
+	s, err := readRows(*in)
 	if err != nil {
 		return err
 	}
@@ -128,7 +143,7 @@ func plotCommand(args []string, stdout, stderr io.Writer) error {
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	s, err := results.ReadFile(*in)
+	s, err := readRows(*in)
 	if err != nil {
 		return err
 	}
@@ -153,7 +168,7 @@ func docCommand(args []string, stdout, stderr io.Writer) error {
 	if *out == "" {
 		return errors.New("doc: -out must name the file to write")
 	}
-	s, err := results.ReadFile(*in)
+	s, err := readRows(*in)
 	if err != nil {
 		return err
 	}

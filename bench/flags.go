@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,8 +32,9 @@ func parseRun(args []string, stderr io.Writer) (*runFlags, error) {
 	set := newFlagSet("run", stderr)
 	set.StringVar(&f.workloads, "workloads", "", "only workloads whose name matches this `regexp`")
 	set.StringVar(&f.contestants, "contestants", "", "only contestants whose name matches this `regexp`")
-	set.Func("n", "`numbers` instead of those of the workloads, such as 10,10k,1M", func(s string) (err error) {
-		f.plan.N, err = parseNumbers(s)
+	set.Func("n", "`numbers` instead of those of the workloads, such as 10,10k,1M", func(s string) error {
+		n, err := parseNumbers(s)
+		f.plan.N = append(f.plan.N, n...)
 		return err
 	})
 	set.BoolVar(&f.plan.Full, "full", false, "the long lists of numbers, and longer measurements")
@@ -41,20 +43,33 @@ func parseRun(args []string, stderr io.Writer) (*runFlags, error) {
 	set.Float64Var(&f.plan.Spread, "spread", 0.1, "stop when the middle half of the runs lies within this part of the median")
 	set.DurationVar(&f.plan.Budget, "budget", 0, "begin nothing new after this time (default: 5m, full: none)")
 	set.DurationVar(&f.plan.Length, "length", 0, "of a measurement that is taken by time (default: 500ms, full: 3s)")
-	set.DurationVar(&f.plan.CellTimeout, "timeout", 3*time.Minute, "bounds one measurement")
-	set.StringVar(&f.out, "out", "results.jsonl", "results `file`, replaced")
+	set.DurationVar(&f.plan.CellTimeout, "timeout", 0, "bounds one measurement (default: 1m, full: 3m)")
+	set.StringVar(&f.out, "out", "results.jsonl", "results `file`, replaced as soon as there are any")
 	set.StringVar(&f.plots, "plots", "", "directory for plots as SVG and PNG (default: none)")
 	set.BoolVar(&f.list, "list", false, "list contestants and workloads and what each means, and do nothing")
 	if err := parse(set, args); err != nil {
 		return nil, err
 	}
-	f.command = repeats(args, "out", "plots")
+	f.command = environment() + repeats(args, "out", "plots")
 	return f, f.complete()
+}
+
+// environment is what was set of what alters figures, as a shell would have it.
+func environment() (set string) {
+	for _, name := range []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT"} {
+		if v := os.Getenv(name); v != "" {
+			set += name + "=" + quoted(v) + " "
+		}
+	}
+	return set
 }
 
 // repeats is the command line without the flags that say where files go.
 func repeats(args []string, without ...string) string {
 	line := []string{"go run ."}
+	if raceDetector {
+		line[0] = "go run -race ."
+	}
 	for i := 0; i < len(args); i++ {
 		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		if slices.Contains(without, name) {
@@ -86,15 +101,20 @@ func (f *runFlags) complete() error {
 	if p.Contestants, err = match(f.contestants, "contestant", contestants.All, func(c *contestants.Contestant) string { return c.Name }); err != nil {
 		return fmt.Errorf("-contestants: %w", err)
 	}
-	length, budget, maxRuns := 500*time.Millisecond, 5*time.Minute, 5
+	slices.Sort(p.N)
+	p.N = slices.Compact(p.N)
+	length, budget, timeout, maxRuns := 500*time.Millisecond, 5*time.Minute, time.Minute, 5
 	if p.Full {
-		length, budget, maxRuns = 3*time.Second, 0, 11
+		length, budget, timeout, maxRuns = 3*time.Second, 0, 3*time.Minute, 11
 	}
 	if p.Length == 0 {
 		p.Length = length
 	}
 	if p.Budget == 0 {
 		p.Budget = budget
+	}
+	if p.CellTimeout == 0 {
+		p.CellTimeout = timeout
 	}
 	if p.MaxRuns == 0 {
 		p.MaxRuns = max(maxRuns, p.MinRuns)

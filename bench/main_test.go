@@ -123,7 +123,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"-spread 0", "-spread: 0, must be positive"},
 		{"-length 1ms", "-length: 1ms, must be at least 10ms"},
 		{"-budget -1s", "-budget: -1s, must be positive"},
-		{"-timeout 0s", "-timeout: 0s, must be positive"},
+		{"-timeout -1s", "-timeout: -1s, must be positive"},
 		{"-out ", "-out: must name a file"},
 		{"-out /no/such/directory/r.jsonl", "/no/such/directory"},
 		{"-nosuch", "flag provided but not defined: -nosuch"},
@@ -143,6 +143,55 @@ func TestMistakesAreNamed(t *testing.T) {
 	}
 }
 
+// A results file that cannot be written or that holds nothing is told of at once.
+func TestResultsFiles(t *testing.T) {
+	dir := t.TempDir()
+	require.ErrorContains(t, run(context.Background(), []string{"-out", dir}, &bytes.Buffer{}, &bytes.Buffer{}), "is a directory")
+	empty, doc := filepath.Join(dir, "empty.jsonl"), filepath.Join(dir, "doc.md")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	for _, command := range []string{"table", "plot -dir " + dir, "doc -out " + doc} {
+		err := run(context.Background(), append(strings.Fields(command), "-in", empty), &bytes.Buffer{}, &bytes.Buffer{})
+		require.ErrorContains(t, err, "empty.jsonl: has no rows", command)
+	}
+	require.NoFileExists(t, doc)
+}
+
+// What was measured before is there until something else is.
+func TestOldResultsAreKept(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "results.jsonl")
+	require.NoError(t, os.WriteFile(file, []byte("old"), 0o600))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := run(ctx, []string{"-contestants", "floor", "-workloads", "escalation", "-out", file}, &bytes.Buffer{}, &bytes.Buffer{})
+	require.ErrorContains(t, err, "nothing was measured")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "old", string(text))
+	left, err := os.ReadDir(filepath.Dir(file))
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+}
+
+// The tables are printed though the file is gone.
+func TestTheFileCannotBeWrittenAnyMore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dir")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	var progress interrupting
+	progress.cancel = func() { _ = os.RemoveAll(dir) }
+	var out bytes.Buffer
+	err := run(context.Background(), []string{
+		"-contestants", "floor", "-workloads", "escalation", "-n", "2", "-out", filepath.Join(dir, "r.jsonl"),
+	}, &out, &progress)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.Contains(t, out.String(), "### escalation")
+}
+
+func TestSeveralNumbers(t *testing.T) {
+	f, err := parseRun([]string{"-n", "1k,10,10", "-n", "2"}, &bytes.Buffer{})
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 10, 1000}, f.plan.N)
+}
+
 func TestNumbers(t *testing.T) {
 	got, err := parseNumbers("10, 10k,1M")
 	require.NoError(t, err)
@@ -152,7 +201,12 @@ func TestNumbers(t *testing.T) {
 func TestTheCommandThatRepeatsARun(t *testing.T) {
 	f, err := parseRun([]string{"-full", "-workloads", "crash|storm", "-out", "x.jsonl", "--plots=dir", "-n=10k"}, &bytes.Buffer{})
 	require.NoError(t, err)
-	require.Equal(t, "go run . -full -workloads 'crash|storm' -n=10k", f.command)
+	require.Equal(t, environment()+repeats(nil)+" -full -workloads 'crash|storm' -n=10k", f.command)
+	t.Setenv("GOMAXPROCS", "1")
+	t.Setenv("GOGC", "off")
+	f, err = parseRun(nil, &bytes.Buffer{})
+	require.NoError(t, err)
+	require.Contains(t, f.command, "GOGC=off GOMAXPROCS=1 go run ")
 }
 
 func TestListSaysWhatEverythingMeans(t *testing.T) {
@@ -210,7 +264,7 @@ func TestDoc(t *testing.T) {
 	text, err := os.ReadFile(doc)
 	require.NoError(t, err)
 	for _, want := range []string{
-		"go run . -workloads escalation -contestants 'floor|coppice$'", "### escalation",
+		" -workloads escalation -contestants 'floor|coppice$'", "### escalation",
 		"![performance/escalation-restart.svg](performance/escalation-restart.svg)", "| Restart | 2500 | 900 | 12.0 |",
 	} {
 		require.Contains(t, string(text), want)

@@ -17,23 +17,29 @@ import (
 type progress struct {
 	w        io.Writer
 	terminal bool
-	shown    int // length of the line that will be overwritten
+	shown    bool // a line that will be overwritten
 }
 
 func newProgress(w io.Writer) *progress {
 	p := &progress{w: w}
 	if f, ok := w.(*os.File); ok {
 		info, err := f.Stat()
-		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
 	}
 	return p
 }
 
+// What terminals do: erase the line; cut what is too long for it, or not.
+const (
+	eraseLine = "\r\x1b[K"
+	wrapOff   = "\x1b[?7l"
+	wrapOn    = "\x1b[?7h"
+)
+
 func (p *progress) Cell(pass, done, all int, w *workloads.Workload, n int, contestant string) {
 	if p.terminal {
-		line := fmt.Sprintf("pass %d, %d of %d: %s %s %s …", pass, done, all, w.Name, report.Number(n), contestant)
-		fmt.Fprintf(p.w, "\r%-*s", p.shown, line)
-		p.shown = len(line)
+		fmt.Fprintf(p.w, "%s%spass %d, %d of %d: %s %s %s …%s", eraseLine, wrapOff, pass, done, all, w.Name, report.Number(n), contestant, wrapOn)
+		p.shown = true
 	}
 }
 
@@ -61,8 +67,8 @@ func (p *progress) line(s string) {
 
 // end wipes the line that would have been overwritten.
 func (p *progress) end() {
-	if p.shown > 0 {
-		fmt.Fprintf(p.w, "\r%-*s\r", p.shown, "")
-		p.shown = 0
+	if p.shown {
+		fmt.Fprint(p.w, eraseLine)
+		p.shown = false
 	}
 }

@@ -106,6 +106,19 @@ func ReadFile(name string) (*Set, error) {
 	return s, nil
 }
 
+// CanWrite tells why WriteFile could not replace the file.
+func CanWrite(name string) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("%s: is a directory", name)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".results-*")
+	if err != nil {
+		return fmt.Errorf("results file %s: %w", name, err)
+	}
+	defer os.Remove(f.Name())
+	return f.Close()
+}
+
 // WriteFile replaces the file as a whole, so that who reads it never sees a part.
 func (s *Set) WriteFile(name string) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".results-*")
