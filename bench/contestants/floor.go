@@ -189,7 +189,7 @@ func (t *floorTree) Count() (n int, err error) {
 	return n, nil
 }
 
-// floorMail is a goroutine and channels.
+// floorMail is a goroutine and channels, that of the letters with room for some.
 type floorMail struct {
 	box  chan floorLetter
 	done sync.WaitGroup
@@ -200,7 +200,7 @@ type floorLetter struct {
 }
 
 func (floor) Mail() (contest.Mail, error) {
-	m := &floorMail{box: make(chan floorLetter)}
+	m := &floorMail{box: make(chan floorLetter, 1024)}
 	m.done.Go(func() {
 		for l := range m.box {
 			if l.answer != nil {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -72,7 +74,12 @@ func (o otp) Command(ctx context.Context) (*exec.Cmd, error) {
 	if o.dynamic {
 		kind = "dynamic"
 	}
-	// +P: room for a million processes. All else, the schedulers too, is as the
-	// emulator has it by default.
-	return exec.CommandContext(ctx, "erl", "+P", "4000000", "-noshell", "-pa", dir, "-s", "otp", "main", kind), nil
+	// +P: room for a million processes. +S: as many schedulers as the others
+	// have processors, if those were told. All else is as the emulator has it by default.
+	args := []string{"+P", "4000000", "-noshell", "-pa", dir, "-s", "otp", "main", kind}
+	if os.Getenv("GOMAXPROCS") != "" {
+		n := strconv.Itoa(runtime.GOMAXPROCS(0))
+		args = append([]string{"+S", n + ":" + n}, args...)
+	}
+	return exec.CommandContext(ctx, "erl", args...), nil
 }

@@ -12,8 +12,8 @@ import (
 
 // protoAdapter is protoactor-go's own supervision: actors under an actor. They
 // fail by a panic only and are restarted in place; the strategies are those that
-// restart without limit, all-for-one, and escalation. It has no list of children
-// with states.
+// restart without limit, all-for-one, and escalation. Its list of children has no
+// states.
 type protoAdapter struct{}
 
 var discard = slog.New(slog.DiscardHandler)
@@ -63,6 +63,7 @@ type (
 		pid   chan *proto.PID
 	}
 	protoCrash struct{}
+	protoList  struct{ children chan []*proto.PID }
 )
 
 func (p *protoParent) Receive(c proto.Context) {
@@ -76,6 +77,8 @@ func (p *protoParent) Receive(c proto.Context) {
 	case *protoSpawn:
 		pid, _ := c.SpawnNamed(p.props(c, msg.child), msg.child.Name)
 		msg.pid <- pid
+	case *protoList:
+		msg.children <- c.Children()
 	case *proto.Stopped:
 		if p.ended != nil {
 			p.ended()
@@ -125,6 +128,16 @@ func (t *protoTree) StartChild(c *contest.Child) (func() error, error) {
 	pid := <-spawn.pid
 	return func() error { return t.system.Root.StopFuture(pid).Wait() }, nil
 }
+
+// List asks the parent: nobody else knows.
+func (t *protoTree) List() (int, error) {
+	list := &protoList{make(chan []*proto.PID, 1)}
+	t.system.Root.Send(t.root, list)
+	return len(<-list.children), nil
+}
+
+// Count has no other way.
+func (t *protoTree) Count() (int, error) { return t.List() }
 
 // callTimeout bounds a call that is always answered.
 const callTimeout = 10 * time.Second

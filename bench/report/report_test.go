@@ -19,7 +19,7 @@ func TestNumber(t *testing.T) {
 
 func TestFigure(t *testing.T) {
 	for v, want := range map[float64]string{
-		0: "0.00", 0.031: "0.03", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 4321: "4321", 12345: "12.3k", 1234567: "1.23M", -12.34: "-12.3",
+		0: "0.00", 0.0313: "0.0313", 0.5: "0.500", 0.9949: "0.995", 0.999: "1.00", 1e300: "1e+300", 1e-9: "0.000000", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 4321: "4321", 12345: "12.3k", 1234567: "1.23M", -12.34: "-12.3",
 	} {
 		require.Equal(t, want, Figure(v))
 	}
@@ -54,20 +54,33 @@ func set() *results.Set {
 func TestTable(t *testing.T) {
 	require.Equal(t, `| n | | coppice | suture | otp | floor | protoactor |
 |--:|---|---|---|---|---|---|
-| 10 | p50, us | 3.00 | 1.00 (**0.33×**) | 6.00 (2.00×) | 0.50 (**0.17×**) | has none |
+| 10 | p50, us | 3.00 | 1.00 (**0.333×**) | 6.00 (2.00×) | 0.500 (**0.167×**) | has none |
 | 100k | p50, us | 4.00 | 4.10 (1.02×) | – |  |  |
 
 * otp, n = 100k: failed: oops
 `, Table(set(), "crash-error"))
-	require.Contains(t, Table(set(), "churn"), "| 300 | 100 (3.00×) | 200 (1.50×) | 400 (**0.75×**) |")
+	require.Contains(t, Table(set(), "churn"), "| 300 | 100 (3.00×) | 200 (1.50×) | 400 (**0.750×**) |")
 	all := Tables(set())
 	require.Contains(t, all, "### crash-error\n\n| n |")
 	require.Contains(t, all, "### churn\n\n| n |")
 }
 
+// No ratio of what differs by noise alone, nor to nothing.
+func TestNoRatio(t *testing.T) {
+	s := &results.Set{Rows: []results.Row{
+		{Workload: "idle", Contestant: "coppice", N: 1, Metric: "cpu", Unit: "ms per s", Value: 0.4},
+		{Workload: "idle", Contestant: "suture", N: 1, Metric: "cpu", Unit: "ms per s", Value: 0.2},
+		{Workload: "idle", Contestant: "floor", N: 1, Metric: "cpu", Unit: "ms per s", Value: 4},
+		{Workload: "idle", Contestant: "otp", N: 1, Metric: "cpu", Unit: "ms per s", Value: 0},
+	}}
+	require.Contains(t, Table(s, "idle"), "| 0.400 | 0.200 | 4.00 (10.0×) | 0.00 |")
+	s.Rows[0].Value = 7
+	require.Contains(t, Table(s, "idle"), "| 7.00 | 0.200 (**0.0286×**) | 4.00 (**0.571×**) | 0.00 |")
+}
+
 func TestTargets(t *testing.T) {
 	table, met, all := Targets(set())
-	require.Contains(t, table, "| restart after an error, p50 ≤ 2 × suture's | **not met** | **10: 3.00 us to suture's 1.00: 0.33×, wanted 0.50×** |")
+	require.Contains(t, table, "| restart after an error, p50 ≤ 2 × suture's | **not met** | **10: 3.00 us to suture's 1.00: 0.333×, wanted 0.500×** |")
 	require.Contains(t, table, "| the same, flat: at most 1.5 × that with 10 siblings | met | 100k: 4.00 us to 3.00: 1.33× |")
 	require.Contains(t, table, "| churn by 8 callers ≥ 1.5 × OTP's | met | 8: 300 pairs/s to otp-dynamic's 200: 1.50×, wanted 1.50× |")
 	require.Contains(t, table, "| churn by 8 callers ≥ suture's | **not met** |")

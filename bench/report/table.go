@@ -30,12 +30,17 @@ func Number(n int) string {
 func Figure(v float64) string {
 	unit := ""
 	switch a := math.Abs(v); {
+	case a >= 1e15:
+		return strconv.FormatFloat(v, 'g', 3, 64)
 	case a >= 1e6:
 		v, unit = v/1e6, "M"
 	case a >= 1e4:
 		v, unit = v/1e3, "k"
 	}
 	digits := 2
+	for a := math.Abs(v); a > 0 && a < 0.995 && digits < 6; a *= 10 {
+		digits++
+	}
 	for a := math.Abs(v); a >= 10 && digits > 0; a /= 10 {
 		digits--
 	}
@@ -143,7 +148,7 @@ func entry(s *results.Set, workload, contestant string, n int, metric string) st
 	}
 	text := Figure(r.Value)
 	ours, ok := s.Find(workload, us, n, metric)
-	if !ok || contestant == us {
+	if !ok || contestant == us || math.Abs(ours.Value-r.Value) <= noiseOf(workload, metric) || r.Value == 0 {
 		return text
 	}
 	a := Advantage(ours, r)

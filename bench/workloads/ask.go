@@ -81,9 +81,9 @@ const readings = 20
 
 var snapshot = &Workload{
 	Name: "snapshot", N: "children", Children: true,
-	About: "Under one supervisor of n idle children: list every child with its state, 20 times (suture has a list " +
-		"without states, Coppice reads into the memory of the list before); count them, 20 times. A sibling is made to " +
-		"fail by a returned error 5 ms after its last restart, timed as in the crash workloads: while nobody reads " +
+	About: "Under one supervisor of n idle children: list every child with its state, 20 times (the lists of suture, protoactor " +
+		"and the floor have no states, Coppice reads into the memory of the list before); count them, 20 times. A sibling " +
+		"is made to fail by a returned error (protoactor: a panic) 5 ms after its last restart, timed as in the crash workloads: while nobody reads " +
 		"(calm), and while one caller lists all the time (busy), each for half the given length.",
 	Metrics: []Metric{
 		{Name: "list", Unit: "us", About: "list all children, median", Plot: true},

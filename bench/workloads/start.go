@@ -2,6 +2,7 @@ package workloads
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -48,8 +49,8 @@ var startStop = &Workload{
 var memory = &Workload{
 	Name: "memory", N: "children", Children: true,
 	About: "What n idle children under one supervisor add to the memory of a process that has collected its garbage, " +
-		"spec included, names not. rss: resident set. heap: objects on the heap. stack: of goroutines; Erlang has " +
-		"stack and heap of a process in one block, counted as heap.",
+		"the contestant's own spec included, names and what the workload itself knows of a child not. rss: resident set. " +
+		"heap: objects on the heap. stack: of goroutines; Erlang has stack and heap of a process in one block, counted as heap.",
 	Metrics: []Metric{
 		{Name: "rss", Unit: "B/child", About: "resident set, by child", Plot: true},
 		{Name: "heap", Unit: "B/child", About: "heap, by child"},
@@ -85,6 +86,9 @@ var memory = &Workload{
 
 type usage struct{ rss, heap, stack float64 }
 
+// errNoProc is no fault of the contestant.
+var errNoProc = fmt.Errorf("%w on this system: it needs /proc", contest.ErrHasNone)
+
 func readUsage() (u usage, err error) {
 	debug.FreeOSMemory()
 	debug.FreeOSMemory() // also what the first has only made free
@@ -93,7 +97,7 @@ func readUsage() (u usage, err error) {
 	u.heap, u.stack = float64(s[0].Value.Uint64()), float64(s[1].Value.Uint64())
 	data, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
-		return u, contest.ErrHasNone // not on this system
+		return u, errNoProc
 	}
 	pages, err := strconv.Atoi(string(bytes.Fields(data)[1]))
 	u.rss = float64(pages * os.Getpagesize())

@@ -19,7 +19,8 @@ func storm(name, way string, how contest.Failure) *Workload {
 		Name: name, N: "children that fail all the time", Children: true,
 		About: "Under one one-for-one supervisor n children fail " + way + " as soon as they have entered their code, for the given " +
 			"length, after a fifth of it that is not counted. Each entry counts as a restart. An innocent sibling among them is made to fail 5 ms after its last " +
-			"restart, timed as in the crash workloads: before the storm (calm, for half the length) and during it.",
+			"restart, timed as in the crash workloads: before the storm (calm, for half the length) and during it. " +
+			"OTP's supervisor has no restarts without limit, so that it remembers each of the last second, and counts them all at each restart.",
 		Metrics: []Metric{
 			{Name: "restarts", Unit: "restarts/s", About: "restarts of all, in a second"},
 			{Name: "calm_p50", Unit: "us", About: "the innocent's restart before the storm, median"},
