@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	_ "embed"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,25 +35,21 @@ type docSection struct {
 	Plots []string // paths of pictures
 }
 
-// matter are the modules and contestants whose versions are told.
-var matter = []string{"github.com/thejerf/suture/v4", "github.com/asynkron/protoactor-go", "otp"}
-
 // Doc writes the document about performance. files are plots, which lie in the
 // directory dir beside it.
 func Doc(s *results.Set, bench []*Benchmark, dir string, files []string) ([]byte, error) {
 	d := docData{About: s.About, Losses: Losses(s), Benchmarks: bench}
 	d.Targets, d.Met, d.All = Targets(s)
-	for _, name := range slices.Sorted(maps.Keys(s.About.Versions)) {
-		if slices.Contains(matter, name) {
-			d.Modules = append(d.Modules, name+" "+s.About.Versions[name])
-		}
-	}
 	for _, name := range distinct(s.Rows, func(r results.Row) string { return r.Contestant }) {
 		c := contestants.Find(name)
 		if c == nil {
 			c = &contestants.Contestant{Name: name, About: "not known to this program"}
 		}
 		d.Contestants = append(d.Contestants, c)
+		what := c.Versioned()
+		if version := s.About.Versions[what]; version != "" && !slices.Contains(d.Modules, what+" "+version) {
+			d.Modules = append(d.Modules, what+" "+version)
+		}
 	}
 	for _, name := range sections(s) {
 		w := workloads.Find(name)

@@ -32,7 +32,7 @@ func set() *results.Set {
 	return &results.Set{
 		About: results.About{
 			CPU: "a processor", Cores: 2, OS: "linux/amd64", Go: "go1.26", Command: "go run . -full", Took: "1h",
-			Started: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Versions: map[string]string{"otp": "25", "example.com/other": "v1"},
+			Started: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Versions: map[string]string{"otp": "25", "example.com/other": "v1", "github.com/thejerf/suture/v4": "v4.0.6"},
 		},
 		Rows: []results.Row{
 			row("crash-error", "coppice", 10, "p50", "us", 3),
@@ -167,7 +167,7 @@ func TestDoc(t *testing.T) {
 	text, err := Doc(set(), []*Benchmark{{Name: "Restart", Nanos: 2600, Bytes: 900, Allocs: 12}}, "performance", []string{"x/performance/crash-error-p50.svg"})
 	require.NoError(t, err)
 	for _, want := range []string{
-		"a processor, 2 cores, linux/amd64", "go1.26, otp 25.", "    go run . -full\n", "## Targets: 2 of 4 met",
+		"a processor, 2 cores, linux/amd64", "go1.26, github.com/thejerf/suture/v4 v4.0.6, otp 25.", "    go run . -full\n", "## Targets: 2 of 4 met",
 		"* `churn`, pairs: suture is better", "| Restart | 2600 | 900 | 12.0 |", "![performance/crash-error-p50.svg](performance/crash-error-p50.svg)",
 		"| suture | github.com/thejerf/suture/v4",
 	} {

@@ -108,7 +108,7 @@ func (p *Plan) groups(about *results.About) (all []*group) {
 			if err != nil {
 				missing[c.Name] = err.Error()
 			} else {
-				about.Versions[c.Name] = version
+				about.Versions[c.Versioned()] = version
 			}
 		}
 	}
