@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -125,8 +126,9 @@ type Child struct {
 	// Poke, if the adapter sets it, makes the child call Die from its own code.
 	Poke func(Failure)
 
-	fail chan Failure
-	died time.Time
+	fail    chan Failure
+	died    time.Time
+	serving atomic.Int32
 }
 
 // Victim makes c one that Fail can be called for.
@@ -163,8 +165,13 @@ func (c *Child) Die(how Failure) error {
 	return ErrBoom
 }
 
+// Serving is how many calls of Serve have not returned.
+func (c *Child) Serving() int { return int(c.serving.Load()) }
+
 // Serve is an incarnation as a goroutine.
 func (c *Child) Serve(ctx context.Context) error {
+	c.serving.Add(1)
+	defer c.serving.Add(-1)
 	how := c.Enter()
 	if how == Stay && c.fail == nil {
 		<-ctx.Done()

@@ -89,6 +89,33 @@ func TestTheLeastContestant(t *testing.T) {
 	require.Contains(t, string(readme), "```go\n"+code+"```\n")
 }
 
+// hasty says that all have ended when they were told to.
+type hasty struct{ mine }
+
+type hastyTree struct{ sup *mySupervisor }
+
+func (hasty) Start(spec *contest.Spec) (contest.Tree, error) {
+	t, err := mine{}.Start(spec)
+	return hastyTree{t.(mineTree).sup}, err
+}
+
+func (t hastyTree) Stop() error { return nil }
+
+func (t hastyTree) StartChild(c *contest.Child) (func() error, error) {
+	t.sup.Add(c.Serve)
+	return func() error { return nil }, nil
+}
+
+func TestWhoStopsTooSoon(t *testing.T) {
+	for workload, want := range map[string]string{
+		"start-stop": "stopped, it says, but 3 of 3 children still run",
+		"churn":      "churn: stopped, it says, but 1 of 1 children still run",
+	} {
+		_, err := workloads.Measure(hasty{}, contest.Request{Workload: workload, N: 3, Millis: 10})
+		require.EqualError(t, err, want)
+	}
+}
+
 func TestWhatCannotBeMeasured(t *testing.T) {
 	_, err := workloads.Measure(mine{}, contest.Request{Workload: "nosuch", N: 1})
 	require.ErrorContains(t, err, `no workload "nosuch"`)

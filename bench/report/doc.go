@@ -24,6 +24,7 @@ type docData struct {
 	Contestants []*contestants.Contestant
 	Targets     string
 	Met, All    int
+	Ours        bool // Coppice took part
 	Losses      []string
 	Sections    []docSection
 	Benchmarks  []*Benchmark
@@ -46,6 +47,7 @@ func Doc(s *results.Set, bench []*Benchmark, dir string, files []string) ([]byte
 			c = &contestants.Contestant{Name: name, About: "not known to this program"}
 		}
 		d.Contestants = append(d.Contestants, c)
+		d.Ours = d.Ours || name == us
 		what := c.Versioned()
 		if version := s.About.Versions[what]; version != "" && !slices.Contains(d.Modules, what+" "+version) {
 			d.Modules = append(d.Modules, what+" "+version)

@@ -179,4 +179,8 @@ func TestDoc(t *testing.T) {
 	text, err = Doc(s, nil, "performance", nil)
 	require.NoError(t, err)
 	require.Contains(t, string(text), "It ended early (interrupted)")
+	s.Rows = s.Rows[1:4]
+	text, err = Doc(s, nil, "performance", nil)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "Coppice took no part in this run.")
 }

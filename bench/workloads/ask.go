@@ -48,6 +48,9 @@ var churn = &Workload{
 						<-up
 						err = stop()
 					}
+					if err == nil {
+						err = ended(c)
+					}
 					if err != nil {
 						failed <- err
 						return

@@ -42,7 +42,7 @@ var startStop = &Workload{
 			return err
 		}
 		e.each("stop", time.Since(begin), e.N)
-		return nil
+		return ended(spec.Children...)
 	},
 }
 

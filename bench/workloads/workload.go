@@ -143,6 +143,18 @@ func (e *Env) end(t contest.Tree) error {
 	return t.Stop()
 }
 
+// ended finds children that run though their stop is over.
+func ended(kids ...*contest.Child) error {
+	n := 0
+	for _, c := range kids {
+		n += c.Serving()
+	}
+	if n > 0 {
+		return fmt.Errorf("stopped, it says, but %d of %d children still run", n, len(kids))
+	}
+	return nil
+}
+
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
 
 // crowd counts its children as they come up.
@@ -183,7 +195,7 @@ func idlers(n int, r contest.Riser) []*contest.Child {
 	block := make([]contest.Child, n)
 	kids := make([]*contest.Child, n)
 	for i := range kids {
-		block[i] = contest.Child{Name: "w" + strconv.Itoa(i), Rise: r}
+		block[i].Name, block[i].Rise = "w"+strconv.Itoa(i), r
 		kids[i] = &block[i]
 	}
 	return kids
