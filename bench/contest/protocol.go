@@ -56,7 +56,10 @@ func ReadSamples(r io.Reader) (samples []Sample, none string, err error) {
 			samples = append(samples, Sample{Metric: s.Metric, Value: *s.Value})
 		}
 	}
-	return samples, none, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, "", fmt.Errorf("answer: %w", err)
+	}
+	return samples, none, nil
 }
 
 // WriteSamples writes an answer.

@@ -116,8 +116,14 @@ func TestWhoStopsTooSoon(t *testing.T) {
 	}
 }
 
+type nothing struct{}
+
+func (nothing) Start(*contest.Spec) (contest.Tree, error) { return nil, nil }
+
 func TestWhatCannotBeMeasured(t *testing.T) {
-	_, err := workloads.Measure(mine{}, contest.Request{Workload: "nosuch", N: 1})
+	_, err := workloads.Measure(nothing{}, contest.Request{Workload: "idle", N: 1})
+	require.ErrorContains(t, err, "has started nothing, without an error")
+	_, err = workloads.Measure(mine{}, contest.Request{Workload: "nosuch", N: 1})
 	require.ErrorContains(t, err, `no workload "nosuch"`)
 	_, err = workloads.Measure(mine{}, contest.Request{Workload: "idle", N: 0})
 	require.ErrorContains(t, err, "idle: n is 0, must be at least 1")

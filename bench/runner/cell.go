@@ -67,7 +67,7 @@ func measure(ctx context.Context, c *contestants.Contestant, req contest.Request
 	case out.much:
 		return nil, "", errMuch
 	case ctx.Err() != nil:
-		return nil, "", context.Cause(ctx)
+		return nil, "", because(context.Cause(ctx), stderr.text.String())
 	case errors.Is(err, exec.ErrWaitDelay):
 		return nil, "", errLeft
 	case err != nil:

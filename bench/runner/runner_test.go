@@ -143,11 +143,11 @@ func TestWhatHasNoFigures(t *testing.T) {
 
 func TestTimeout(t *testing.T) {
 	var l log
-	p := plan(&l, script("sleep 1000"))
-	p.CellTimeout, p.N = 10*time.Millisecond, []int{1}
+	p := plan(&l, script("echo waiting >&2; exec sleep 1000"))
+	p.CellTimeout, p.N = 2*time.Second, []int{1}
 	set, err := p.Run(context.Background(), about())
 	require.NoError(t, err)
-	require.Equal(t, "failed: not done in time", set.Rows[0].None)
+	require.Equal(t, "failed: not done in time: waiting", set.Rows[0].None)
 	require.Len(t, l.failed, 1)
 }
 
@@ -167,7 +167,7 @@ func TestMissingMetrics(t *testing.T) {
 func TestLateOnce(t *testing.T) {
 	var l log
 	p := plan(&l, script("sleep 1000"), script(steady))
-	p.CellTimeout, p.Budget, p.N = 5*time.Second, 4*time.Second, []int{1, 2, 3}
+	p.CellTimeout, p.Budget, p.N = 3*time.Second, 2500*time.Millisecond, []int{1, 2, 3}
 	set, err := p.Run(context.Background(), about())
 	require.NoError(t, err)
 	require.Empty(t, set.About.Partial)

@@ -121,6 +121,9 @@ func (e *Env) start(spec *contest.Spec, c *crowd) (contest.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t == nil {
+		return nil, errors.New("the adapter has started nothing, without an error")
+	}
 	return t, c.wait()
 }
 
