@@ -27,6 +27,9 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		if err := os.MkdirAll(f.plots, 0o755); err != nil {
 			return err
 		}
+		if err := results.CanWrite(filepath.Join(f.plots, "plot.svg")); err != nil {
+			return err
+		}
 	}
 	if err := results.CanWrite(f.out); err != nil { // now, not after an hour
 		return err

@@ -129,6 +129,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"-timeout -1s", "-timeout: -1s, must be positive"},
 		{"-out ", "-out: must name a file"},
 		{"-out /no/such/directory/r.jsonl", "/no/such/directory"},
+		{"-plots /proc", "cannot write /proc/plot.svg: "},
+		{"-plots main.go", "main.go: not a directory"},
 		{"-nosuch", "flag provided but not defined: -nosuch"},
 		{"more", `unknown command "more"`},
 		{"run more", `run: unexpected argument "more"`},

@@ -90,7 +90,7 @@ func TestTheLeastContestant(t *testing.T) {
 }
 
 // hasty says that all have ended when they were told to.
-type hasty struct{ mine }
+type hasty struct{}
 
 type hastyTree struct{ sup *mySupervisor }
 

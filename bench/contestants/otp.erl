@@ -272,6 +272,8 @@ warm(Kind) ->
     wait_all(),
     stop(Sup).
 
+collect() -> [garbage_collect(P) || P <- processes()].
+
 memory(Kind, N) ->
     warm(Kind),
     Crowd = crowd(N),
@@ -281,9 +283,11 @@ memory(Kind, N) ->
     {Rss, Heap} = usage(),
     [{rss, (Rss - Rss0) / N}, {heap, (Heap - Heap0) / N}]. % the stack is in the heap
 
-%% usage loads no module that is not loaded already: its code would count.
+%% usage loads no module that is not loaded already: its code would count. What is
+%% collected is given back by the schedulers in their own time.
 usage() ->
-    [garbage_collect(P) || P <- processes()],
+    collect(),
+    receive after 200 -> collect() end,
     {ok, Status} = file:read_file("/proc/self/status"),
     {match, [KB]} = re:run(Status, "VmRSS:\\s*(\\d+) kB", [{capture, all_but_first, binary}]),
     {binary_to_integer(KB) * 1024, erlang:memory(processes)}.

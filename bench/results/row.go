@@ -113,7 +113,7 @@ func CanWrite(name string) error {
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".results-*")
 	if err != nil {
-		return fmt.Errorf("results file %s: %w", name, err)
+		return fmt.Errorf("cannot write %s: %w", name, err)
 	}
 	defer os.Remove(f.Name())
 	return f.Close()
