@@ -3,6 +3,7 @@ package contestants
 import (
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	proto "github.com/asynkron/protoactor-go/actor"
@@ -78,7 +79,7 @@ func (p *protoParent) Receive(c proto.Context) {
 		pid, _ := c.SpawnNamed(p.props(c, msg.child), msg.child.Name)
 		msg.pid <- pid
 	case *protoList:
-		msg.children <- c.Children()
+		msg.children <- slices.Clone(c.Children()) // which the parent goes on changing
 	case *proto.Stopped:
 		if p.ended != nil {
 			p.ended()
