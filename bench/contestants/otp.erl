@@ -239,8 +239,8 @@ workload("snapshot", Kind, N, Millis) ->
     V = victim(Crowd),
     Sup = start(Kind, one_for_one, fun() -> among(V, idlers(N, Crowd)) end),
     wait_victim(),
-    List = readings(fun() -> length(supervisor:which_children(Sup)) end, N + 1),
-    Count = readings(fun() -> proplists:get_value(active, supervisor:count_children(Sup)) end, N + 1),
+    List = readings(fun() -> length(supervisor:which_children(Sup)) end, N + 1, Millis),
+    Count = readings(fun() -> proplists:get_value(active, supervisor:count_children(Sup)) end, N + 1, Millis),
     Calm = crash(V, exit, max(10, Millis div ?PACE) div 2, ?PACE),
     Reader = spawn_link(fun() -> list_forever(Sup) end),
     Busy = busy(V, exit, now_ns() + Millis * 500000, []),
@@ -366,14 +366,21 @@ pair(dynamic, Sup, _) ->
     receive up -> ok end,
     ok = supervisor:terminate_child(Sup, Pid).
 
-%% readings is the median time of 20 calls of F, which returns N.
-readings(F, N) ->
-    [_ | Took] = [begin
-         Begin = now_ns(),
-         N = F(),
-         (now_ns() - Begin) / 1000
-     end || _ <- lists:seq(0, 20)],
-    median(Took).
+%% readings is the median time of calls of F, which returns N: as many as there is
+%% time for in half the length, 20 at least and a thousand at most, after one that
+%% does not count.
+readings(F, N, Millis) ->
+    N = F(),
+    median(readings(F, N, now_ns() + Millis * 500000, [])).
+
+readings(F, N, Until, Took) ->
+    case length(Took) < 20 orelse (length(Took) < 1000 andalso now_ns() < Until) of
+        false -> Took;
+        true ->
+            Begin = now_ns(),
+            N = F(),
+            readings(F, N, Until, [(now_ns() - Begin) / 1000 | Took])
+    end.
 
 list_forever(Sup) ->
     receive

@@ -80,13 +80,28 @@ func (a arrival) Up(*contest.Child) contest.Failure {
 	return contest.Stay
 }
 
-const readings = 20
+// repeat returns how long f says that it took, in microseconds, as often as there is
+// time for, but least times at least and a thousand times at most. What comes first
+// does not count.
+func repeat(least int, length time.Duration, f func() (time.Duration, error)) (took []float64, err error) {
+	if _, err := f(); err != nil {
+		return nil, err
+	}
+	for begin := time.Now(); len(took) < least || time.Since(begin) < length && len(took) < 1000; {
+		d, err := f()
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, micros(d))
+	}
+	return took, nil
+}
 
 var snapshot = &Workload{
 	Name: "snapshot", N: "children", Children: true,
-	About: "Under one supervisor of n idle children: list every child with its state, 20 times (the lists of suture, protoactor " +
-		"and the floor have no states, Coppice reads into the memory of the list before); count them, 20 times. A sibling " +
-		"is made to fail by a returned error (protoactor: a panic) 5 ms after its last restart, timed as in the crash workloads: while nobody reads " +
+	About: "Under one supervisor of n idle children: list every child with its state (the lists of suture, protoactor and " +
+		"the floor have no states, Coppice reads into the memory of the list before); count them; each as often as there " +
+		"is time for in half the given length, 20 times at least and after one that is not counted. A sibling is made to fail by a returned error (protoactor: a panic) 5 ms after its last restart, timed as in the crash workloads: while nobody reads " +
 		"(calm), and while one caller lists all the time (busy), each for half the given length.",
 	Metrics: []Metric{
 		{Name: "list", Unit: "us", About: "list all children, median", Plot: true},
@@ -112,20 +127,17 @@ var snapshot = &Workload{
 			metric string
 			call   func() (int, error)
 		}{{"list", l.List}, {"count", l.Count}} {
-			var took []float64
-			for i := range readings + 1 {
+			took, err := repeat(20, e.Length()/2, func() (time.Duration, error) {
 				begin := time.Now()
 				n, err := ask.call()
-				d := time.Since(begin)
-				if err != nil {
-					return err
+				took := time.Since(begin)
+				if err == nil && n != e.N+1 {
+					err = fmt.Errorf("%s: %d children instead of %d", ask.metric, n, e.N+1)
 				}
-				if n != e.N+1 {
-					return fmt.Errorf("%s: %d children instead of %d", ask.metric, n, e.N+1)
-				}
-				if i > 0 {
-					took = append(took, micros(d))
-				}
+				return took, err
+			})
+			if err != nil {
+				return err
 			}
 			e.report(ask.metric, median(took))
 		}
