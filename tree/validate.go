@@ -72,14 +72,16 @@ func (s *Spec) check(path string) error {
 		return s.checkDynamic(path)
 	}
 	var seen map[string]struct{} // nil as long as the names come in order: no two are the same
+	last := ""
 	for i := range s.Children {
 		if err := s.Children[i].check(path, s.AutoShutdown); err != nil {
 			return err
 		}
 		name := s.Children[i].name()
-		if seen == nil && i > 0 && !machine.Before(s.Children[i-1].name(), name) {
+		if seen == nil && !machine.Before(last, name) {
 			seen = names(s.Children[:i], len(s.Children))
 		}
+		last = name
 		if seen == nil {
 			continue
 		}

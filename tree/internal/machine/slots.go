@@ -2,17 +2,17 @@ package machine
 
 import (
 	"cmp"
-	"slices"
+	"sort"
 )
 
 // slots holds the children in start order. Removal leaves a hole, so positions
 // stay as they are until compact, and both removal and iteration stay cheap.
 type slots struct {
 	list    []*Slot
-	block   []Slot // of static children: one object for all
-	used    int    // of the block
-	ordered int    // of those used: their names are in order, so that they are found without a map
-	others  map[string]*Slot
+	block   []Slot           // of static children: one object for all
+	used    int              // of the block
+	ordered int              // of those used: their names are in order, so that they are found without a map
+	others  map[string]*Slot // all the rest
 
 	n, active, supervisors int
 }
@@ -53,7 +53,7 @@ func (l *slots) find(name string) *Slot {
 	if s := l.others[name]; s != nil {
 		return s
 	}
-	i, found := slices.BinarySearchFunc(l.block[:l.ordered], name, func(s Slot, name string) int { return compareNames(s.Name, name) })
+	i, found := sort.Find(l.ordered, func(i int) int { return compareNames(name, l.block[i].Name) })
 	if !found || l.block[i].removed {
 		return nil
 	}
