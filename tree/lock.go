@@ -6,7 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// lock is a mutex whose holder can let those who wait for it go first.
+// lock is a mutex whose holders can let those who wait for it go first. A mutex alone
+// would mostly be taken back before anyone has woken up.
 type lock struct {
 	sync.Mutex
 	waiting atomic.Int32
@@ -24,14 +25,21 @@ func (l *lock) wait() {
 	l.waiting.Add(-1)
 }
 
-// pass lets those who wait go first, and tells whether anybody did. A mutex alone
-// would mostly be taken back before anyone has woken up.
+// Leave unlocks for one who may be back at once: those who wait run first.
+func (l *lock) Leave() {
+	wanted := l.waiting.Load() > 0
+	l.Unlock()
+	if wanted {
+		runtime.Gosched()
+	}
+}
+
+// pass lets those who wait go first, and tells whether anybody did.
 func (l *lock) pass() bool {
 	if l.waiting.Load() == 0 {
 		return false
 	}
-	l.Unlock()
-	runtime.Gosched()
+	l.Leave()
 	l.Lock()
 	return true
 }

@@ -42,7 +42,7 @@ func TestLockLetsOthersGoFirst(t *testing.T) {
 	require.Zero(t, l.waiting.Load())
 }
 
-// Who reads a large supervisor all the time is not in the way of those who wait for
+// Who reads a supervisor all the time is not in the way of those who wait for
 // it, nor of those who only want to run.
 func TestSnapshotLetsOthersGoFirst(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -52,6 +52,7 @@ func TestSnapshotLetsOthersGoFirst(t *testing.T) {
 		waits    bool // for the lock, and has it before the snapshot is complete
 	}{
 		{"who waits", many, true},
+		{"who waits for a small one", piece - 1, true},
 		{"who wants to run", many + 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

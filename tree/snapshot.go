@@ -171,7 +171,7 @@ func (t *Tree) Find(ctx context.Context, path string) (Node, error) {
 	k.sup.mu.Lock()
 	var n Node
 	k.look(&n, slot, time.Now())
-	k.sup.mu.Unlock()
+	k.sup.mu.Leave()
 	k.below(&n)
 	return n, nil
 }
@@ -187,8 +187,8 @@ func (t *Tree) CountChildren(ctx context.Context, sup string) (Counts, error) {
 		return Counts{}, refused("count children", sup, err)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	c := s.m.Counts()
+	s.mu.Leave()
 	return Counts{Specs: c.All, Active: c.Active, Supervisors: c.Supervisors, Workers: c.All - c.Supervisors}, nil
 }
 
@@ -199,8 +199,9 @@ func (t *Tree) rootState() State {
 	default:
 	}
 	t.root.mu.Lock()
-	defer t.root.mu.Unlock()
-	if t.root.m.Stopping() {
+	stopping := t.root.m.Stopping()
+	t.root.mu.Leave()
+	if stopping {
 		return Stopping
 	}
 	select {
@@ -227,7 +228,7 @@ func (s *supervisor) snapshot(n *Node) {
 	n.Used, n.Intensity = s.m.Used(now)
 	n.Busy = s.m.Busy()
 	slots, count := s.m.List(), s.m.Len()
-	s.mu.Unlock()
+	s.mu.Leave()
 	if s.parent == nil {
 		if at := s.tree.upAt.Load(); at != nil {
 			n.LastStart = *at
@@ -262,7 +263,7 @@ func (s *supervisor) snapshot(n *Node) {
 			at.Children = nil
 		}
 	}
-	s.mu.Unlock()
+	s.mu.Leave()
 	if len(slots) > many {
 		runtime.Gosched()
 	}
