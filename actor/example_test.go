@@ -96,13 +96,13 @@ func ExampleProps() {
 		fmt.Println(err)
 		return
 	}
-	events, root, pid := t.Subscribe(10), t.System().Root, t.PID("shop/greeter")
+	events := t.Subscribe(10)
 	ask := func(name string) {
-		answer, err := root.RequestFuture(pid, name, time.Second).Result()
+		answer, err := t.Call(context.Background(), "shop/greeter", name)
 		fmt.Println(answer, err)
 	}
 	ask("ann")
-	root.Send(pid, "")
+	ask("")
 	for e := range events.C {
 		if e.Kind == tree.ChildStarted {
 			break
@@ -112,6 +112,7 @@ func ExampleProps() {
 	_, _ = t.Stop(context.Background())
 	// Output:
 	// hello ann, from incarnation 1 <nil>
+	// <nil> call shop/greeter: not running: incarnation 1 has ended: panic: nobody
 	// hello bob, from incarnation 2 <nil>
 }
 

@@ -3,6 +3,9 @@ package tree
 import (
 	"context"
 	"errors"
+	"fmt"
+
+	proto "github.com/asynkron/protoactor-go/actor"
 
 	"github.com/coppice-go/coppice/actor"
 )
@@ -12,17 +15,23 @@ var (
 	ErrNotRunning = errors.New("not running")
 	// ErrNoHandler is the answer for a child that takes no requests.
 	ErrNoHandler = errors.New("takes no requests")
+	// ErrNoAnswer is the answer for an actor that has not responded in time.
+	ErrNoAnswer = errors.New("no answer in time")
 )
 
 // Call has the child at path answer a request, by the handler that it has given to
-// actor.Handle. What requests there are is the child's business; those of processes
-// are in package proc. It does not wait for the supervisor, whatever that is doing.
-// When ctx ends so does Call, and the handler may still be at work. To an actor,
-// send a message to PID instead.
+// actor.Handle; those of processes are in package proc. To a message-driven actor the
+// request is a message, and the answer its first response. What requests there are is
+// the child's business.
 //
-// Errors: ErrNotFound, ErrSupervisorStopped, ErrNotRunning, ErrNoHandler, what the
-// handler returned, *actor.PanicError and actor.ErrGoexit, the cause of ctx; all in
-// a *RequestError.
+// Call does not wait for the supervisor, whatever that is doing. It ends with ctx, and
+// what handles the request may still be at work then. An actor has Runner.CallTimeout
+// if ctx has no deadline, and one that ends before it has responded ends the call, both
+// as in OTP's gen_server:call. A child that calls itself waits for itself.
+//
+// Errors: ErrNotFound, ErrSupervisorStopped, ErrNoHandler, ErrNoAnswer, ErrNotRunning,
+// of an actor that has ended meanwhile with its error; what the handler returned,
+// *actor.PanicError and actor.ErrGoexit, the cause of ctx; all in a *RequestError.
 func (t *Tree) Call(ctx context.Context, path string, request any) (any, error) {
 	answer, err := t.handle(orBackground(ctx), path, request)
 	if err != nil {
@@ -48,6 +57,8 @@ func (t *Tree) handle(ctx context.Context, path string, request any) (any, error
 		return nil, ErrNoHandler
 	case i == nil || i.over.Load():
 		return nil, ErrNotRunning
+	case k.props != nil:
+		return i.request(ctx, request)
 	}
 	h := i.handlerNow()
 	if h == nil {
@@ -90,4 +101,99 @@ func (i *incarnation) Handle(h func(context.Context, any) (any, error)) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.more().handler = h
+}
+
+// noAnswer is what comes instead of an actor's answer.
+type noAnswer struct{ err error }
+
+// request has the incarnation, an actor, answer.
+func (i *incarnation) request(ctx context.Context, request any) (any, error) {
+	t := i.child.sup.tree
+	pid := i.pid.Load()
+	if pid == nil {
+		return nil, ErrNotRunning
+	}
+	_, bounded := ctx.Deadline()
+	a, err := t.askers.take(t, !bounded)
+	if err != nil {
+		return nil, err
+	}
+	defer t.askers.giveBack(t, a)
+	gone := i.gone()
+	if i.foreign {
+		go t.sendForeign(pid, request, a.ask())
+	} else {
+		t.sender.RequestWithCustomSender(pid, request, a.ask())
+	}
+	var answer any
+	answered := true
+	select {
+	case answer = <-a.answer:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		answer, answered = a.close()
+	case <-gone:
+		err = i.whyGone()
+		answer, answered = a.close()
+	}
+	if !answered {
+		return nil, err
+	}
+	switch v := answer.(type) {
+	case noAnswer:
+		return nil, v.err
+	case *proto.DeadLetterResponse: // of the actor, or of one that was to answer for it
+		return nil, fmt.Errorf("%w: %w", ErrNotRunning, proto.ErrDeadLetter)
+	}
+	return answer, nil
+}
+
+// sendForeign sends to an actor with a mailbox or dispatcher of its own, which is user
+// code.
+func (t *Tree) sendForeign(to *proto.PID, request any, sender *proto.PID) {
+	err := actor.ErrGoexit
+	defer func() {
+		if r := recover(); r != nil {
+			err = actor.NewPanicError(r)
+		}
+		if err != nil {
+			t.sender.Send(sender, noAnswer{err})
+		}
+	}()
+	t.sender.RequestWithCustomSender(to, request, sender)
+	err = nil
+}
+
+// gone is closed when the incarnation is over, or given up.
+func (i *incarnation) gone() <-chan struct{} {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	r := i.more()
+	if r.gone == nil {
+		r.gone = make(chan struct{})
+		if i.over.Load() || i.disowned {
+			close(r.gone)
+		}
+	}
+	return r.gone
+}
+
+// tellGone is for those that wait for gone. The lock is held.
+func (i *incarnation) tellGone() {
+	if r := i.rare; r != nil && r.gone != nil && !i.disowned {
+		close(r.gone)
+	}
+}
+
+// whyGone is the end of the incarnation as an answer.
+func (i *incarnation) whyGone() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch {
+	case !i.over.Load():
+		return fmt.Errorf("%w: incarnation %d was given up: %w", ErrNotRunning, i.gen, ErrStuck)
+	case i.err != nil:
+		return fmt.Errorf("%w: incarnation %d has ended: %w", ErrNotRunning, i.gen, i.err)
+	}
+	return fmt.Errorf("%w: incarnation %d has ended", ErrNotRunning, i.gen)
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	proto "github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coppice-go/coppice/actor"
@@ -33,7 +32,6 @@ func TestCall(t *testing.T) {
 		w := start(t, tree.Spec{Intensity: unlimited, Children: []tree.Child{
 			{Name: "a", Service: a},
 			{Name: "deaf", Service: newPart()},
-			{Name: "actor", Service: actor.Props(proto.PropsFromFunc(func(proto.Context) {}))},
 			{Name: "sub", Service: tree.Spec{Children: []tree.Child{{Name: "b", Service: answers()}}}},
 		}})
 		call := func(path string, request any) (any, error) { return w.Call(t.Context(), path, request) }
@@ -43,7 +41,7 @@ func TestCall(t *testing.T) {
 			require.Equal(t, "hello", answer)
 		}
 		for path, want := range map[string]error{
-			"root": tree.ErrNoHandler, "root/deaf": tree.ErrNoHandler, "root/actor": tree.ErrNoHandler, "root/sub": tree.ErrNoHandler,
+			"root": tree.ErrNoHandler, "root/deaf": tree.ErrNoHandler, "root/sub": tree.ErrNoHandler,
 			"root/x": tree.ErrNotFound, "x": tree.ErrNotFound, "root/a/x": tree.ErrNotSupervisor,
 		} {
 			_, err := call(path, "hello")

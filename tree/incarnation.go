@@ -44,6 +44,7 @@ type incarnation struct {
 // rare is guarded by the incarnation's mu.
 type rare struct {
 	killed  chan struct{} // made when asked for
+	gone    chan struct{} // the same
 	force   bool
 	beat    time.Time
 	until   time.Time // asked for by Extend, and the supervisor was told to look; zero: it has
@@ -132,6 +133,7 @@ func (i *incarnation) end(err error) {
 		return
 	}
 	i.class, i.err = end.Class, end.Err
+	i.tellGone()
 	var made *traits
 	gaveUp := false
 	if r := i.rare; r != nil {

@@ -170,6 +170,7 @@ func TestInvalidRunner(t *testing.T) {
 		r     tree.Runner
 	}{
 		{"StopTimeout", tree.Runner{StopTimeout: -1}},
+		{"CallTimeout", tree.Runner{CallTimeout: -1}},
 		{"EventBuffer", tree.Runner{EventBuffer: -1}},
 		{"EventBuffer", tree.Runner{EventBuffer: tree.MaxEventBuffer + 1}},
 		{"EventBuffer", tree.Runner{EventBuffer: math.MaxInt, OnEvent: func(tree.Event) {}}},

@@ -203,6 +203,9 @@ func (s *supervisor) abandonActor(i *incarnation) {
 		s.awaited--
 	}
 	i.mu.Lock()
+	if !i.over.Load() {
+		i.tellGone()
+	}
 	i.disowned = true
 	pid := i.pid.Swap(nil)
 	i.mu.Unlock()

@@ -23,6 +23,7 @@ const (
 const (
 	DefaultShutdown    = 5 * time.Second  // Child.Shutdown of all but supervisors
 	DefaultStopTimeout = 15 * time.Second // Runner.StopTimeout
+	DefaultCallTimeout = 5 * time.Second  // Runner.CallTimeout
 )
 
 // Spec describes a supervisor and, through its children, a tree. The zero value

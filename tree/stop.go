@@ -91,6 +91,7 @@ func (t *Tree) force() {
 func (t *Tree) finish() {
 	t.stuck.wait(lastWait)
 	t.workers.close()
+	t.askers.close(t)
 	t.bus.close()
 	t.drain()
 	t.held.release()

@@ -46,6 +46,10 @@ type Runner struct {
 	// Infinity: none.
 	StopTimeout time.Duration
 
+	// CallTimeout bounds a Call of a message-driven actor if its context has no
+	// deadline. 0: 5 s, as OTP's gen_server:call. Infinity: none.
+	CallTimeout time.Duration
+
 	// System is the protoactor system to live in. Its settings and other actors
 	// are left alone. Nil: the tree makes its own.
 	System *proto.ActorSystem
@@ -67,6 +71,7 @@ type Tree struct {
 	born    time.Time
 	bus     bus
 	workers workers
+	askers  askers
 	stuck   stuckList
 	replies sync.Pool // of chan *machine.Answer, empty
 	held    holdings
@@ -173,6 +178,8 @@ func (r Runner) validate(spec Spec) error {
 	switch {
 	case r.StopTimeout < 0:
 		return bad("Runner", "StopTimeout", "negative: %v", r.StopTimeout)
+	case r.CallTimeout < 0:
+		return bad("Runner", "CallTimeout", "negative: %v", r.CallTimeout)
 	case r.EventBuffer < 0:
 		return bad("Runner", "EventBuffer", "negative: %d", r.EventBuffer)
 	case r.EventBuffer > MaxEventBuffer:
@@ -186,6 +193,9 @@ func (r Runner) newTree(ctx context.Context) *Tree {
 	if r.StopTimeout == 0 {
 		r.StopTimeout = DefaultStopTimeout
 	}
+	if r.CallTimeout == 0 {
+		r.CallTimeout = DefaultCallTimeout
+	}
 	if r.EventBuffer == 0 {
 		r.EventBuffer = 1024
 	}
@@ -195,7 +205,7 @@ func (r Runner) newTree(ctx context.Context) *Tree {
 	ctx = context.WithoutCancel(ctx)
 	return &Tree{
 		runner: r, log: r.Logger, values: ctx, labels: labelled(ctx), seed: rand.Uint64(), born: time.Now(),
-		up: make(chan struct{}), ended: make(chan struct{}),
+		up: make(chan struct{}), ended: make(chan struct{}), askers: askers{bound: r.CallTimeout},
 	}
 }
 

@@ -131,7 +131,22 @@ func (a coppice) Mail() (contest.Mail, error) {
 		stop := func() error { return t.TerminateChild(context.Background(), rootName+"/peer") }
 		return stop, t.StartChild(context.Background(), rootName, child)
 	}
-	return &protoMail{t.System(), t.PID(rootName + "/postman"), peer, coppiceTree{Tree: t}.Stop}, nil
+	return &coppiceMail{protoMail{t.System(), t.PID(rootName + "/postman"), peer, coppiceTree{Tree: t}.Stop}, t}, nil
+}
+
+type coppiceMail struct {
+	protoMail
+	tree *tree.Tree
+}
+
+// Call asks by path, with the bound that is the default.
+func (m *coppiceMail) Call(n int) error {
+	for range n {
+		if _, err := m.tree.Call(context.Background(), rootName+"/postman", &ping{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Keep is a child that is a process.

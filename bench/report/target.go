@@ -63,6 +63,7 @@ var targets = []target{
 	{"a round trip within 3 % of an unsupervised actor's", "message", "pingpong", nil, proto, 0.97, 0, reference{}},
 	{"a call within 3 % of an unsupervised actor's", "message", "call", nil, proto, 0.97, 0, reference{}},
 	{"a round trip not below OTP's", "message", "pingpong", nil, erlang, 1, 0, reference{}},
+	{"a call not below OTP's", "message", "call", nil, erlang, 1, 0, reference{}},
 	{"process killed to running again ≤ 1.3 × a loop around os/exec", "process", "p50", nil, byHand, 1 / 1.3, 0, reference{}},
 	{"output by line ≥ 0.7 × a bufio.Scanner's", "output-lines", "lines", nil, byHand, 0.7, 0, reference{}},
 }

@@ -10,8 +10,8 @@ var message = &Workload{
 	Name: "message", N: "messages",
 	About: "One sender and one message-driven child of a supervisor. tell: n messages that want no answer, until the " +
 		"child has handled the last. pingpong: n/10 round trips, one after the other, between the child and a peer of " +
-		"the same kind. call: n/100 requests, each with a bound on its time, from outside (protoactor's " +
-		"RequestFuture, a call of gen_server's kind), one after the other. After a tenth of each that is not counted. " +
+		"the same kind. call: n/100 requests, each with a bound on its time, from outside (Coppice's Call, " +
+		"protoactor's RequestFuture, gen_server's call), one after the other. After a tenth of each that is not counted. " +
 		"protoactor's child is one that nothing supervises; the floor has channels, with room for 1,024.",
 	Metrics: []Metric{
 		{Name: "tell", Unit: "ns", About: "a message without an answer"},
