@@ -138,10 +138,12 @@ func BenchmarkSnapshot(b *testing.B) {
 }
 
 // BenchmarkMessage is what a message to an actor costs: one of many that want no
-// answer, a round trip between two actors of a tree, and a request from outside.
+// answer, a round trip between two actors of a tree, and from outside protoactor's request
+// and the tree's own call.
 func BenchmarkMessage(b *testing.B) {
 	type ping struct{}
 	type last chan struct{}
+	var t *tree.Tree
 	start := func(b *testing.B) (*proto.RootContext, *proto.PID, *proto.PID) {
 		echo := proto.PropsFromFunc(func(c proto.Context) {
 			switch m := c.Message().(type) {
@@ -169,7 +171,7 @@ func BenchmarkMessage(b *testing.B) {
 				}
 			}
 		})
-		t := startBench(b, tree.Spec{Children: []tree.Child{
+		t = startBench(b, tree.Spec{Children: []tree.Child{
 			{Name: "echo", Service: actor.Props(echo)}, {Name: "peer", Service: actor.Props(peer)},
 		}})
 		b.ReportAllocs()
@@ -191,6 +193,14 @@ func BenchmarkMessage(b *testing.B) {
 		root.Send(peer, done)
 		root.Send(peer, b.N)
 		<-done
+	})
+	b.Run("call", func(b *testing.B) {
+		start(b)
+		for range b.N {
+			if _, err := t.Call(context.Background(), "root/echo", &ping{}); err != nil {
+				b.Fatal(err)
+			}
+		}
 	})
 	b.Run("request", func(b *testing.B) {
 		root, echo, _ := start(b)
