@@ -50,6 +50,7 @@ func guard() {
 		syscall.SIGALRM, syscall.SIGVTALRM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGXCPU, syscall.SIGIO, syscall.SIGPWR,
 		syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT)
 	ks := newKids(reaper)
+	ks.garbage = newGarbage()
 	l, err := newLoop(guardianFD)
 	if err != nil {
 		syscall.Exit(1)
@@ -150,6 +151,7 @@ func (ks *kids) serve(l *loop) error {
 		k, m, err := r.receive(guardianFD)
 		if err == nil {
 			err = ks.obey(k, m)
+			ks.garbage.collect()
 		}
 		if err != nil {
 			return err
@@ -172,6 +174,7 @@ func (ks *kids) serveStarts() error {
 		}
 		if err == nil {
 			err = ks.startFor(m.readUint(), m)
+			ks.garbage.collect()
 		}
 		if err != nil {
 			return err
@@ -238,7 +241,9 @@ func (ks *kids) startFor(id uint64, m *message) error {
 	for i, fd := range rest {
 		files[i] = uintptr(fd)
 	}
+	ks.garbage.starting.Lock()
 	pid, err := ks.start(id, s, dir, files, func(e End) { _ = send(guardianFD, e.message(id)) })
+	ks.garbage.starting.Unlock()
 	return answer(pid, err)
 }
 

@@ -17,6 +17,8 @@ type kids struct {
 	groups *cgroups
 	watch  func(k *kid, pidfd int) // sees to it that k is buried when it has ended
 
+	garbage *garbage // of a guardian
+
 	mu     sync.Mutex
 	byID   map[uint64]*kid
 	byPID  map[int]*kid

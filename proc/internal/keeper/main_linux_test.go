@@ -18,6 +18,9 @@ import (
 var forever = fmt.Sprintf("%d.%d", 100_000+os.Getpid(), time.Now().UnixNano())
 
 func TestMain(m *testing.M) {
+	if os.Getenv(hangingEnv) != "" {
+		hang()
+	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if n := sleepers(); n > 0 {
 			fmt.Fprintln(os.Stderr, "left behind:", n)
