@@ -242,18 +242,25 @@ func (c *Command) Validate() error {
 	return nil
 }
 
-func (c *Command) environ(a *account, own []string) []string {
-	env := []string{} // not nil, which would mean all
+// environ tells also whether it is another than this program's own, in which nothing
+// is twice.
+func (c *Command) environ(a *account, own []string) (env []string, other bool) {
+	env = []string{} // not nil, which would mean all
+	n := 0
 	if !c.ClearEnv {
 		env = inherited()
+		n = len(env)
 		if a != nil {
 			env = append(env, a.env...)
 		}
-		if dir, err := filepath.Abs(c.Dir); c.Dir != "" && err == nil && runtime.GOOS != "windows" {
-			env = append(env, "PWD="+dir)
+		if c.Dir != "" && runtime.GOOS != "windows" {
+			if dir, err := filepath.Abs(c.Dir); err == nil {
+				env = append(env, "PWD="+dir)
+			}
 		}
 	}
-	return append(append(append(env, c.Env...), c.socketEnv()...), own...)
+	env = append(append(append(env, c.Env...), c.socketEnv()...), own...)
+	return env, len(env) > n
 }
 
 func (c *Command) logger() *slog.Logger {

@@ -295,8 +295,12 @@ func (c *Command) spec(env ...string) (keeper.Spec, error) {
 		return keeper.Spec{}, err
 	}
 	e := exec.Command(c.Path, c.Args...)
-	e.Dir, e.Env = c.Dir, c.environ(a, env)
-	return keeper.Spec{Path: e.Path, Args: e.Args, Env: e.Environ(), Dir: c.Dir, Setup: c.setup(a)}, e.Err
+	e.Dir = c.Dir
+	env, other := c.environ(a, env)
+	if e.Env = env; other {
+		env = e.Environ() // of each key the last
+	}
+	return keeper.Spec{Path: e.Path, Args: e.Args, Env: env, Dir: c.Dir, Setup: c.setup(a)}, e.Err
 }
 
 func (p *process) unguarded(err error) {

@@ -20,7 +20,7 @@ func Text(text string) func() (io.Reader, error) {
 // input is what a process reads.
 type input struct {
 	p     *process
-	file  *os.File  // what the process gets
+	file  *os.File  // what the process gets; nil: the null device
 	keep  bool      // file is not ours to close
 	from  io.Reader // what is copied
 	write *os.File  // to here; nil: nothing is copied
@@ -34,12 +34,7 @@ type input struct {
 func (a *attempt) openInput() error {
 	p := a.p
 	if p.cmd.Stdin == nil {
-		null, err := os.Open(os.DevNull)
-		if err != nil {
-			return err
-		}
-		p.input = &input{file: null}
-		a.releases = append(a.releases, p.input.given)
+		p.input = &input{}
 		return nil
 	}
 	from, err := p.cmd.Stdin()
@@ -69,7 +64,7 @@ func (a *attempt) openInput() error {
 
 // given is called when the process has got its own, or could not be started.
 func (in *input) given() {
-	if !in.keep {
+	if !in.keep && in.file != nil {
 		in.file.Close()
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 const (
 	guardianName = "coppice-guardian"
+	nullFD       = 0
 	guardianFD   = 3 // all but starts
 	startsFD     = 4
 )
@@ -140,7 +141,9 @@ func closeInherited() {
 // serve carries out what the program says. It waits in one thread for that and
 // for the ends of processes.
 func (ks *kids) serve(l *loop) error {
-	if err := send(guardianFD, newMessage(msgHello, flag(ks.blind()))); err != nil {
+	hello := newMessage(msgHello, flag(ks.blind()))
+	hello.place(here())
+	if err := send(guardianFD, hello); err != nil {
 		return err
 	}
 	r := newReceiver()
@@ -228,7 +231,7 @@ func (ks *kids) startFor(id uint64, m *message) error {
 	if m.cut || unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && len(m.files) > 0 && uint64(slices.Max(m.files))+room(limit.Cur) >= limit.Cur {
 		return answer(0, syscall.EMFILE)
 	}
-	hasDir := m.readUint() != 0
+	hasDir, hasFirst := m.readUint() != 0, m.readUint() != 0
 	s := m.readSpec()
 	if m.bad || hasDir && len(m.files) == 0 {
 		return errMessage
@@ -237,9 +240,12 @@ func (ks *kids) startFor(id uint64, m *message) error {
 	if hasDir {
 		dir, rest = m.files[0], m.files[1:]
 	}
-	files := make([]uintptr, len(rest))
-	for i, fd := range rest {
-		files[i] = uintptr(fd)
+	var files []uintptr
+	if !hasFirst {
+		files = append(files, nullFD)
+	}
+	for _, fd := range rest {
+		files = append(files, uintptr(fd))
 	}
 	ks.garbage.starting.Lock()
 	pid, err := ks.start(id, s, dir, files, func(e End) { _ = send(guardianFD, e.message(id)) })

@@ -23,8 +23,20 @@ type Spec struct {
 	Args  []string // Path's place included
 	Env   []string
 	Dir   string     // empty: where this program is
-	Files []*os.File // 0, 1, 2, …; they stay the caller's
+	Files []*os.File // 0, 1, 2, …; they stay the caller's. The first may be nil: the null device
 	Setup *Setup     // nil: nothing
+}
+
+// openNull opens the null device in the place of a file that is nil.
+func (s *Spec) openNull() (null *os.File, err error) {
+	if len(s.Files) == 0 || s.Files[0] != nil {
+		return nil, nil
+	}
+	if null, err = os.Open(os.DevNull); err != nil {
+		return nil, err
+	}
+	s.Files = append([]*os.File{null}, s.Files[1:]...)
+	return null, nil
 }
 
 // End is how a process ended.

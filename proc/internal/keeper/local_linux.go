@@ -59,6 +59,11 @@ type local struct {
 }
 
 func (l *local) start(_ context.Context, id uint64, s Spec, ended func(End)) (pid int, err error) {
+	null, err := s.openNull()
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
 	files := make([]uintptr, len(s.Files))
 	for i, f := range s.Files {
 		files[i] = f.Fd()

@@ -21,6 +21,11 @@ type local struct {
 }
 
 func (l *local) start(_ context.Context, id uint64, s Spec, ended func(End)) (int, error) {
+	null, err := s.openNull()
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
 	p, err := os.StartProcess(s.Path, s.Args, &os.ProcAttr{Dir: s.Dir, Env: s.Env, Files: s.Files, Sys: ownGroup()})
 	if err != nil {
 		return 0, err

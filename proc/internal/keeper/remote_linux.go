@@ -24,6 +24,7 @@ type remote struct {
 	heard  atomic.Int64  // messages from it
 	stops  atomic.Int64  // how often it was stopped
 	blind  bool          // see kids.blind
+	place  place         // where it is
 	asleep chan struct{} // closed when it has ended
 
 	mu      sync.Mutex
@@ -97,13 +98,18 @@ func startGuardian(ctx context.Context) (*remote, error) {
 }
 
 func (r *remote) launch(ctx context.Context) error {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	in, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
 	}
-	defer null.Close()
+	defer in.Close()
+	out, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
 	r.guard, err = os.StartProcess(self, []string{guardianName}, &os.ProcAttr{
-		Env: os.Environ(), Files: []*os.File{null, null, null, r.main.theirs, r.starts.theirs}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Env: os.Environ(), Files: []*os.File{in, out, out, r.main.theirs, r.starts.theirs}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return err
@@ -118,7 +124,7 @@ func (r *remote) launch(ctx context.Context) error {
 	case k != msgHello:
 		err = errMessage
 	default:
-		r.blind = m.readUint() != 0
+		r.blind, r.place = m.readUint() != 0, m.readPlace()
 	}
 	if !heed() {
 		err = context.Cause(ctx)
@@ -241,10 +247,7 @@ func (r *remote) start(ctx context.Context, id uint64, s Spec, ended func(End)) 
 	if len(s.Files) > maxFiles {
 		return 0, fmt.Errorf("more than %d files", maxFiles)
 	}
-	dir, err := openDir(s.Dir)
-	if s.Dir == "" && errors.Is(err, os.ErrPermission) {
-		dir, err = -1, nil // the guardian is there, too
-	}
+	dir, err := r.openDir(s.Dir)
 	if err != nil {
 		return 0, err
 	}
@@ -260,12 +263,18 @@ func (r *remote) start(ctx context.Context, id uint64, s Spec, ended func(End)) 
 	r.running[id] = p
 	r.mu.Unlock()
 	c := r.ask(r.starts, msgStart, id, func(m *message) {
+		hasFirst := len(s.Files) == 0 || s.Files[0] != nil
 		m.uint(flag(dir >= 0))
+		m.uint(flag(hasFirst))
 		m.spec(s)
 		if dir >= 0 {
 			m.files = append(m.files, dir)
 		}
-		for _, f := range s.Files {
+		files := s.Files
+		if !hasFirst {
+			files = files[1:]
+		}
+		for _, f := range files {
 			m.files = append(m.files, int(f.Fd()))
 		}
 	})
@@ -284,6 +293,18 @@ func (r *remote) start(ctx context.Context, id uint64, s Spec, ended func(End)) 
 		go r.abandon(id, p, c)
 		return 0, ErrHangs
 	}
+}
+
+// openDir is -1 where the guardian is, too.
+func (r *remote) openDir(name string) (int, error) {
+	if name == "" && r.place != (place{}) && here() == r.place {
+		return -1, nil
+	}
+	dir, err := openDir(name)
+	if name == "" && errors.Is(err, os.ErrPermission) {
+		return -1, nil
+	}
+	return dir, err
 }
 
 func (r *remote) started(id uint64, p *running, a answer) (int, error) {

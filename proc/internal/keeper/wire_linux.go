@@ -17,8 +17,8 @@ import (
 type kind uint64
 
 const (
-	msgHello   kind = iota // the guardian is ready; whether it is blind
-	msgStart               // id, call, whether there is a dir, path, args, env; dir and files come along
+	msgHello   kind = iota // the guardian is ready; whether it is blind, and where it is
+	msgStart               // id, call, whether there are a dir and a first file, path, args, env; dir and files come along
 	msgSignal              // id, call, signal, scope
 	msgLeft                // id, call
 	msgForget              // ids

@@ -1,7 +1,10 @@
 package keeper
 
+import "slices"
+
 // spec adds what goes by value: all but Dir and Files.
 func (m *message) spec(s Spec) {
+	m.b = slices.Grow(m.b, s.room())
 	m.string(s.Path)
 	m.strings(s.Args)
 	m.strings(s.Env)
@@ -30,6 +33,18 @@ func (m *message) spec(s Spec) {
 		}
 		m.strings(u.PIDEnv)
 	}
+}
+
+// room is enough for nearly every s, so that a message grows once.
+func (s *Spec) room() (n int) {
+	const length = 3 // of what tells the length of a string
+	n = 256 + len(s.Path)
+	for _, all := range [...][]string{s.Args, s.Env} {
+		for _, v := range all {
+			n += length + len(v)
+		}
+	}
+	return n
 }
 
 func (m *message) readSpec() Spec {
