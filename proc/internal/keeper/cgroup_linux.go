@@ -164,14 +164,13 @@ func removeCgroup(dir string, until time.Time) {
 	}
 }
 
-// take returns a new group, or nil.
+// take returns a new group, or nil. After it comes a tidySoon, when there is time.
 func (gs *cgroups) take() *cgroup {
 	if gs == nil {
 		return nil
 	}
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	gs.tidySoon()
 	if g := gs.spare; g != nil {
 		gs.spare = nil
 		return g
@@ -198,12 +197,17 @@ func (gs *cgroups) give(g *cgroup) {
 	}
 	g.close()
 	gs.mu.Lock()
-	defer gs.mu.Unlock()
 	gs.stale = append(gs.stale, g)
+	gs.mu.Unlock()
 	gs.tidySoon()
 }
 
 func (gs *cgroups) tidySoon() {
+	if gs == nil {
+		return
+	}
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
 	if gs.timer == nil && !gs.closed {
 		gs.timer = time.AfterFunc(tidyWait, gs.tidy)
 	}

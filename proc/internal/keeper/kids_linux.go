@@ -56,6 +56,7 @@ func (ks *kids) start(id uint64, s Spec, dir int, files []uintptr, ended func(En
 	ks.takeSlot(k, id)
 	ks.marks.set(k.slot)
 	pid, pidfd, err := ks.fork(k, s, dir, files)
+	ks.groups.tidySoon() // and not before: it starts a timer
 	ks.mu.Lock()
 	if err == nil {
 		k.pid = pid

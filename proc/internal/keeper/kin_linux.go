@@ -3,6 +3,7 @@ package keeper
 import (
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -66,19 +67,29 @@ func descendants(roots []int) []int {
 // orphans is what fell to this process because its parent has ended. The system
 // hands such a process to the main thread, which starts none itself.
 func (ks *kids) orphans() []int {
-	self := os.Getpid()
-	if childrenListed() {
-		n := strconv.Itoa(self)
-		return readPIDs("/proc/" + n + "/task/" + n + "/children")
+	if list := ownList(); list >= 0 && childrenListed() {
+		b, _ := readAll(list)
+		return parsePIDs(b)
 	}
 	var pids []int
-	for _, pid := range childrenOf(self) {
+	for _, pid := range childrenOf(os.Getpid()) {
 		if ks.byPID[pid] == nil {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
 }
+
+// ownList is the main thread's list of children. It stays open, as it is read at each
+// end of a process.
+var ownList = sync.OnceValue(func() int {
+	self := strconv.Itoa(os.Getpid())
+	fd, err := unix.Open("/proc/"+self+"/task/"+self+"/children", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
+})
 
 // whose tells from which process an orphan descends, by the mark; without marks
 // by the group; and if there is only one process, it is that.

@@ -129,7 +129,10 @@ func readPIDs(name string) []int {
 	if err != nil {
 		return nil
 	}
-	var pids []int
+	return parsePIDs(b)
+}
+
+func parsePIDs(b []byte) (pids []int) {
 	for _, f := range strings.Fields(string(b)) {
 		if pid, err := strconv.Atoi(f); err == nil {
 			pids = append(pids, pid)
@@ -146,9 +149,14 @@ func readProc(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
+	return readAll(fd)
+}
+
+// readAll begins at the beginning, also if the file was read before.
+func readAll(fd int) ([]byte, error) {
 	b := make([]byte, 0, 512)
 	for {
-		n, err := unix.Read(fd, b[len(b):cap(b)])
+		n, err := unix.Pread(fd, b[len(b):cap(b)], int64(len(b)))
 		switch {
 		case err == unix.EINTR:
 			continue
