@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -53,6 +54,7 @@ func (c *Command) Serve(ctx context.Context) error {
 		return nil
 	}
 	defer hold(ctx)()
+	makeRoom()
 	p, err := c.start(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil
@@ -315,4 +317,13 @@ func transient(err error) bool {
 		}
 	}
 	return false
+}
+
+// makeRoom has the stack of the goroutine grow once, now that there is little on it,
+// to what a start needs, and not step by step in the midst of it.
+//
+//go:noinline
+func makeRoom() {
+	var room [6 << 10]byte
+	runtime.KeepAlive(&room)
 }
