@@ -36,8 +36,9 @@ func init() {
 }
 
 // guard does what the program says until it is gone, and then kills everything.
-// One thread starts processes, one does all else that is asked for, and the main
-// thread buries orphans: as it starts no process, all of its children are such.
+// One thread starts processes and buries them, one does all else that is asked for,
+// and the main thread buries orphans: as it starts no process, all of its children
+// are such.
 func guard() {
 	runtime.LockOSThread()
 	if !trustworthy() {
@@ -52,7 +53,7 @@ func guard() {
 		syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT)
 	ks := newKids(reaper)
 	ks.garbage = newGarbage()
-	l, err := newLoop(guardianFD)
+	l, err := newLoops()
 	if err != nil {
 		syscall.Exit(1)
 	}
@@ -71,10 +72,10 @@ func guard() {
 		ks.groups.close()
 		syscall.Exit(0)
 	})
-	for _, serve := range []func() error{ks.serveStarts, func() error { return ks.serve(l) }} {
+	for _, serve := range []func(*loops) error{ks.serveStarts, ks.serve} {
 		go func() {
 			runtime.LockOSThread()
-			_ = serve()
+			_ = serve(l)
 			end()
 		}()
 	}
@@ -138,9 +139,8 @@ func closeInherited() {
 	unix.CloseOnExec(startsFD)
 }
 
-// serve carries out what the program says. It waits in one thread for that and
-// for the ends of processes.
-func (ks *kids) serve(l *loop) error {
+// serve carries out what the program says.
+func (ks *kids) serve(l *loops) error {
 	hello := newMessage(msgHello, flag(ks.blind()))
 	hello.place(here())
 	if err := send(guardianFD, hello); err != nil {
@@ -148,7 +148,7 @@ func (ks *kids) serve(l *loop) error {
 	}
 	r := newReceiver()
 	for {
-		if err := l.wait(); err != nil {
+		if err := l.awaitMain(); err != nil {
 			return err
 		}
 		k, m, err := r.receive(guardianFD)
@@ -166,11 +166,14 @@ func (ks *kids) serve(l *loop) error {
 // long as this process: the signal that they get when their parent dies comes, on
 // Linux, when its thread dies. A start can take long, on a file system that does
 // not answer; others wait for it, and nobody else.
-func (ks *kids) serveStarts() error {
+func (ks *kids) serveStarts(l *loops) error {
 	// They inherit what it blocks, which is what whoever started the program did.
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
 	r := newReceiver()
 	for {
+		if err := l.awaitStart(); err != nil {
+			return err
+		}
 		k, m, err := r.receive(startsFD)
 		if err == nil && k != msgStart {
 			err = errMessage
@@ -178,6 +181,9 @@ func (ks *kids) serveStarts() error {
 		if err == nil {
 			err = ks.startFor(m.readUint(), m)
 			ks.garbage.collect()
+		}
+		if err == nil {
+			err = l.started()
 		}
 		if err != nil {
 			return err

@@ -1,77 +1,153 @@
 package keeper
 
 import (
+	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// loop waits for the ends of processes and for messages, in one thread, so that
-// neither has to be handed from one to another.
-type loop struct {
-	epoll  int
-	main   int // where messages come from
-	events []unix.EpollEvent
+// poll waits for one of some descriptors that can be read. Any thread may.
+type poll struct{ epoll int }
+
+func newPoll() (poll, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	return poll{fd}, os.NewSyscallError("epoll_create1", err)
+}
+
+// add has fd waited for, once if it is with unix.EPOLLONESHOT, and then again after
+// set.
+func (p poll) add(fd int, events uint32) error {
+	return unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
+}
+
+func (p poll) set(fd int, events uint32) error {
+	return unix.EpollCtl(p.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
+}
+
+func (p poll) remove(fd int) { _ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, fd, nil) }
+
+const (
+	forLong = -1
+	atOnce  = 0
+)
+
+// next is -1 if there is none. It takes one alone, so that another thread can have
+// the next.
+func (p poll) next(timeout int) (int, error) {
+	for {
+		var event [1]unix.EpollEvent
+		n, err := unix.EpollWait(p.epoll, event[:], timeout)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return -1, os.NewSyscallError("epoll_wait", err)
+		case n == 0:
+			return -1, nil
+		default:
+			return int(event[0].Fd), nil
+		}
+	}
+}
+
+// loops is what the guardian's two threads wait for: main for messages, starts for
+// messages and for the ends of processes. Who has told of an end is the one who is
+// then asked for the next start: to wake up another thread, on another CPU, would
+// take longer than what either does. While a start is in progress, which may take
+// long, main looks after the ends, too.
+type loops struct {
+	main, starts poll
 
 	mu   sync.Mutex
 	ends map[int]func() // by pidfd
 }
 
-func newLoop(main int) (*loop, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
+func newLoops() (l *loops, err error) {
+	l = &loops{ends: make(map[int]func())}
+	if l.main, err = newPoll(); err != nil {
 		return nil, err
 	}
-	l := &loop{epoll: fd, main: main, ends: make(map[int]func()), events: make([]unix.EpollEvent, 64)}
-	return l, l.register(main)
+	if l.starts, err = newPoll(); err != nil {
+		return nil, err
+	}
+	if err = l.main.add(guardianFD, unix.EPOLLIN); err != nil {
+		return nil, err
+	}
+	if err = l.main.add(l.starts.epoll, 0); err != nil {
+		return nil, err
+	}
+	return l, l.starts.add(startsFD, unix.EPOLLIN|unix.EPOLLONESHOT)
 }
 
-func (l *loop) register(fd int) error {
-	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
-}
-
-// add calls ended, from wait, when the process of pidfd has ended. False: that is
-// not possible.
-func (l *loop) add(pidfd int, ended func()) bool {
+// add calls ended when the process of pidfd has ended. False: that is not possible.
+func (l *loops) add(pidfd int, ended func()) bool {
 	if pidfd < 0 {
 		return false
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.register(pidfd) != nil {
+	l.ends[pidfd] = ended
+	l.mu.Unlock()
+	if l.starts.add(pidfd, unix.EPOLLIN|unix.EPOLLONESHOT) != nil {
+		l.mu.Lock()
+		delete(l.ends, pidfd)
+		l.mu.Unlock()
 		return false
 	}
-	l.ends[pidfd] = ended
 	return true
 }
 
-// end calls what is to be called for a descriptor, once, and closes it. To close
-// it would not be enough to hear no more of it: a process that is being started
-// has a copy for a moment.
-func (l *loop) end(fd int) {
+// end calls what is to be called for a descriptor and closes it. To close it would
+// not be enough to hear no more of it: a process that is being started has a copy for
+// a moment.
+func (l *loops) end(pidfd int) {
 	l.mu.Lock()
-	ended := l.ends[fd]
-	delete(l.ends, fd)
+	ended := l.ends[pidfd]
+	delete(l.ends, pidfd)
 	l.mu.Unlock()
 	ended()
-	_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil)
-	unix.Close(fd)
+	l.starts.remove(pidfd)
+	unix.Close(pidfd)
 }
 
-// wait returns when there is a message.
-func (l *loop) wait() error {
-	for message := false; !message; {
-		n, err := unix.EpollWait(l.epoll, l.events, -1)
-		if err != nil && err != unix.EINTR {
+// awaitStart returns when there is a message. Then the other thread has the ends,
+// until started is called.
+func (l *loops) awaitStart() error {
+	for {
+		fd, err := l.starts.next(forLong)
+		if err != nil {
 			return err
 		}
-		for _, e := range l.events[:max(n, 0)] {
-			if int(e.Fd) == l.main {
-				message = true
-			} else {
-				l.end(int(e.Fd))
-			}
+		if fd == startsFD {
+			return l.main.set(l.starts.epoll, unix.EPOLLIN)
+		}
+		l.end(fd)
+	}
+}
+
+func (l *loops) started() error {
+	if err := l.main.set(l.starts.epoll, 0); err != nil {
+		return err
+	}
+	return l.starts.set(startsFD, unix.EPOLLIN|unix.EPOLLONESHOT)
+}
+
+// awaitMain returns when there is a message.
+func (l *loops) awaitMain() error {
+	for {
+		fd, err := l.main.next(forLong)
+		if err != nil || fd == guardianFD {
+			return err
+		}
+		switch fd, err = l.starts.next(atOnce); {
+		case err != nil:
+			return err
+		case fd == startsFD: // the start is over, and this is the next
+			err = l.starts.set(startsFD, unix.EPOLLIN|unix.EPOLLONESHOT)
+		case fd >= 0:
+			l.end(fd)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return nil
 }
