@@ -68,35 +68,66 @@ func TestProgramIsKilledWhileAStartHangs(t *testing.T) {
 	}
 	for _, env := range []string{"GOMAXPROCS=1", "GOGC=1"} {
 		t.Run(env, func(t *testing.T) {
-			program := exec.Command(os.Args[0])
-			program.Env = append(os.Environ(), hangingEnv+"="+forever, env)
-			in, err := program.StdinPipe()
-			require.NoError(t, err)
-			out, err := program.StdoutPipe()
-			require.NoError(t, err)
-			require.NoError(t, program.Start())
-			defer func() { _, _ = program.Process.Kill(), program.Wait() }()
+			program, in, out := startHanging(t, env)
 			var pid int
-			_, err = fmt.Fscanln(out, &pid)
+			_, err := fmt.Fscanln(out, &pid)
 			require.NoError(t, err)
 			guardian := parentOf(t, pid)
 			defer freezeNext(t, guardian)()
 			awaitSleep(t, guardian)
 			require.NoError(t, in.Close())
 			_, _ = fmt.Fscanln(out, &pid) // until much was asked, or the guardian does not answer
-			require.NoError(t, program.Process.Kill())
-			soon(t, func() bool {
-				s, ok := readStat(guardian)
-				return !ok || s.zombie
-			})
+			require.NoError(t, program.Kill())
+			soon(t, func() bool { return hasEnded(guardian) })
 			require.Zero(t, sleepers())
 		})
 	}
 }
 
+// Nor if it is stopped, and the program is not there to wake it up.
+func TestProgramIsKilledWhileTheGuardianIsStopped(t *testing.T) {
+	program, _, out := startHanging(t, "GOMAXPROCS=2")
+	var pid int
+	_, err := fmt.Fscanln(out, &pid)
+	require.NoError(t, err)
+	guardian := parentOf(t, pid)
+	for _, p := range []int{program.Pid, guardian} {
+		require.NoError(t, syscall.Kill(p, syscall.SIGSTOP))
+		soon(t, func() bool { return stateOf(p) == "T" })
+	}
+	defer func() { _ = syscall.Kill(guardian, syscall.SIGCONT) }()
+	require.NoError(t, program.Kill())
+	soon(t, func() bool { return hasEnded(guardian) })
+	require.Zero(t, sleepers())
+}
+
+func hasEnded(pid int) bool {
+	s, ok := readStat(pid)
+	return !ok || s.zombie
+}
+
+func stateOf(pid int) string {
+	b, _ := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, state, _ := strings.Cut(string(b), ") ")
+	return state[:min(1, len(state))]
+}
+
+func startHanging(t *testing.T, env string) (program *os.Process, in io.Closer, out io.Reader) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), hangingEnv+"="+forever, env)
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err = cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
+	return cmd.Process, in, out
+}
+
 const hangingEnv = "KEEPER_TEST_HANGS"
 
-// hang is the program of that test. It starts a process, and another when its input
+// hang is the program of these tests. It starts a process, and another when its input
 // ends.
 func hang() {
 	forever = os.Getenv(hangingEnv)

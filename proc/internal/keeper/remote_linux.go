@@ -71,6 +71,9 @@ const (
 	forgetWait = 2 * time.Millisecond
 )
 
+// wakeUpLast is for a guardian that is stopped when the program ends.
+const wakeUpLast = syscall.SIGCONT
+
 // self is this program, even if its file was replaced or removed.
 var self = "/proc/self/exe"
 
@@ -109,7 +112,8 @@ func (r *remote) launch(ctx context.Context) error {
 	}
 	defer out.Close()
 	r.guard, err = os.StartProcess(self, []string{guardianName}, &os.ProcAttr{
-		Env: os.Environ(), Files: []*os.File{in, out, out, r.main.theirs, r.starts.theirs}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Env: os.Environ(), Files: []*os.File{in, out, out, r.main.theirs, r.starts.theirs},
+		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: wakeUpLast},
 	})
 	if err != nil {
 		return err
