@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,7 +39,7 @@ func TestGuardianRefuses(t *testing.T) {
 	}
 	b, err := os.ReadFile("/proc/self/exe")
 	require.NoError(t, err)
-	program := filepath.Join("/tmp", filepath.Base(t.TempDir())+"-setuid.test")
+	program := filepath.Join("/tmp", fmt.Sprintf("coppice-%d-setuid.test", os.Getpid()))
 	require.NoError(t, os.WriteFile(program, b, 0o755))
 	defer os.Remove(program)
 	require.NoError(t, os.Chmod(program, 0o755|os.ModeSetuid))
