@@ -260,7 +260,7 @@ func (c *Command) environ(a *account, own []string) (env []string, other bool) {
 		}
 	}
 	env = append(append(append(env, c.Env...), c.socketEnv()...), own...)
-	return env, len(env) > n
+	return env, c.ClearEnv || len(env) > n // the system may want some all the same
 }
 
 func (c *Command) logger() *slog.Logger {

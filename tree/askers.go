@@ -20,27 +20,34 @@ type asker struct {
 	open bool   // it has no answer yet
 
 	// Of those that have a bound, the first asked first.
-	due        time.Time
+	due        time.Duration // since the tree began
 	prev, next *asker
 }
 
 var _ proto.Process = (*asker)(nil)
 
-// ask opens a question and returns the address for its answer.
-func (a *asker) ask() *proto.PID {
+// begin opens a question and returns its number.
+func (a *asker) begin() uint32 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last, a.open = a.last+1, true
-	return &proto.PID{Address: a.pid.Address, Id: a.pid.Id, RequestId: a.last}
+	return a.last
 }
 
-// SendUserMessage takes the first answer to the open question.
+// SendUserMessage is how an answer comes.
 func (a *asker) SendUserMessage(to *proto.PID, message any) {
+	a.take(to, proto.UnwrapEnvelopeMessage(message))
+}
+
+// take takes the first answer to the open question.
+func (a *asker) take(to *proto.PID, answer any) (taken bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.open && to.RequestId == a.last {
-		a.give(proto.UnwrapEnvelopeMessage(message))
+	taken = a.open && to.RequestId == a.last
+	if taken {
+		a.give(answer)
 	}
+	return taken
 }
 
 func (a *asker) give(answer any) {
@@ -78,6 +85,7 @@ func (a *asker) Stop(*proto.PID)                   {}
 // is that when it rings: a timer for each question would be most of its price.
 type askers struct {
 	bound time.Duration
+	born  time.Time // of the tree
 
 	mu          sync.Mutex
 	idle        []*asker
@@ -89,40 +97,45 @@ type askers struct {
 // maxAskers is how many are kept.
 const maxAskers = 32
 
-// take returns one to ask by, until it is given back. A bounded question is answered
-// by ErrNoAnswer when its time is over.
-func (l *askers) take(t *Tree, bounded bool) (*asker, error) {
+// take opens a question: by whom, until that is given back, and the address for the
+// answer, which is ErrNoAnswer when the time of a bounded question is over.
+func (l *askers) take(t *Tree, bounded bool) (a *asker, sender *proto.PID, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var a *asker
 	if n := len(l.idle) - 1; n >= 0 {
 		a = l.idle[n]
 		l.idle = l.idle[:n]
-	} else {
-		a = &asker{answer: make(chan any, 1)}
-		r := t.system.ProcessRegistry
-		id := t.root.path + "//" + r.NextId() // where no child of a tree can be
-		var ok bool
-		if a.pid, ok = r.Add(a, id); !ok {
-			return nil, fmt.Errorf("register %s: %w", id, proto.ErrNameExists)
-		}
+	} else if a, err = t.newAsker(); err != nil {
+		return nil, nil, err
 	}
-	if bounded && l.bound != Infinity {
+	sender = &proto.PID{Address: t.system.Address(), Id: a.pid.Id, RequestId: a.begin()}
+	if bounded && l.bound < Infinity/2 { // longer is for ever
 		l.push(a)
+	}
+	return a, sender, nil
+}
+
+func (t *Tree) newAsker() (*asker, error) {
+	a := &asker{answer: make(chan any, 1)}
+	r := t.system.ProcessRegistry
+	id := t.root.path + "//" + r.NextId() // where no child of a tree can be
+	var ok bool
+	if a.pid, ok = r.Add(a, id); !ok {
+		return nil, fmt.Errorf("register %s: %w", id, proto.ErrNameExists)
 	}
 	return a, nil
 }
 
 // push puts a bounded question behind those asked before.
 func (l *askers) push(a *asker) {
-	a.due, a.prev = time.Now().Add(l.bound), l.last
+	a.due, a.prev = time.Since(l.born)+l.bound, l.last
 	if l.last != nil {
 		l.last.next = a
 	} else {
 		l.first = a
 	}
 	l.last = a
-	if l.timer == nil {
+	if l.timer == nil && !l.closed {
 		l.timer = time.AfterFunc(l.bound, l.ring)
 	}
 }
@@ -147,20 +160,21 @@ func (l *askers) remove(a *asker) {
 func (l *askers) ring() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	for l.first != nil && !l.first.due.After(now) {
+	now := time.Since(l.born)
+	for l.first != nil && l.first.due <= now {
 		a := l.first
 		l.remove(a)
 		a.late()
 	}
 	l.timer = nil
 	if l.first != nil && !l.closed {
-		l.timer = time.AfterFunc(l.first.due.Sub(now), l.ring)
+		l.timer = time.AfterFunc(l.first.due-now, l.ring)
 	}
 }
 
-// giveBack takes one that has no open question.
+// giveBack closes the question.
 func (l *askers) giveBack(t *Tree, a *asker) {
+	a.close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.remove(a)

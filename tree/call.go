@@ -27,11 +27,12 @@ var (
 // Call does not wait for the supervisor, whatever that is doing. It ends with ctx, and
 // what handles the request may still be at work then. An actor has Runner.CallTimeout
 // if ctx has no deadline, and one that ends before it has responded ends the call, both
-// as in OTP's gen_server:call. A child that calls itself waits for itself.
+// as in OTP's gen_server:call. An actor that calls itself waits for itself.
 //
 // Errors: ErrNotFound, ErrSupervisorStopped, ErrNoHandler, ErrNoAnswer, ErrNotRunning,
-// of an actor that has ended meanwhile with its error; what the handler returned,
-// *actor.PanicError and actor.ErrGoexit, the cause of ctx; all in a *RequestError.
+// of an actor that has ended since it was asked with its error; what the handler
+// returned, *actor.PanicError and actor.ErrGoexit, also of a mailbox of the actor's own,
+// the cause of ctx; all in a *RequestError.
 func (t *Tree) Call(ctx context.Context, path string, request any) (any, error) {
 	answer, err := t.handle(orBackground(ctx), path, request)
 	if err != nil {
@@ -114,16 +115,16 @@ func (i *incarnation) request(ctx context.Context, request any) (any, error) {
 		return nil, ErrNotRunning
 	}
 	_, bounded := ctx.Deadline()
-	a, err := t.askers.take(t, !bounded)
+	a, sender, err := t.askers.take(t, !bounded)
 	if err != nil {
 		return nil, err
 	}
 	defer t.askers.giveBack(t, a)
 	gone := i.gone()
 	if i.foreign {
-		go t.sendForeign(pid, request, a.ask())
+		i.sendForeign(ctx, gone, pid, request, a, sender)
 	} else {
-		t.sender.RequestWithCustomSender(pid, request, a.ask())
+		t.send(pid, request, a, sender)
 	}
 	var answer any
 	answered := true
@@ -148,20 +149,47 @@ func (i *incarnation) request(ctx context.Context, request any) (any, error) {
 	return answer, nil
 }
 
-// sendForeign sends to an actor with a mailbox or dispatcher of its own, which is user
-// code.
-func (t *Tree) sendForeign(to *proto.PID, request any, sender *proto.PID) {
+// send may run user code: where there is nobody, what subscribes to dead letters.
+func (t *Tree) send(to *proto.PID, request any, a *asker, sender *proto.PID) {
 	err := actor.ErrGoexit
 	defer func() {
 		if r := recover(); r != nil {
 			err = actor.NewPanicError(r)
 		}
-		if err != nil {
-			t.sender.Send(sender, noAnswer{err})
+		if err != nil && !a.take(sender, noAnswer{err}) {
+			t.log.Error("request failed", "to", to.Id, "error", err)
 		}
 	}()
 	t.sender.RequestWithCustomSender(to, request, sender)
 	err = nil
+}
+
+// sendForeign sends to an actor with a mailbox or dispatcher of its own, which is user
+// code and may block. Only one does so at a time; others wait, for as long as they
+// would for the answer.
+func (i *incarnation) sendForeign(ctx context.Context, gone <-chan struct{}, to *proto.PID, request any, a *asker, sender *proto.PID) {
+	sending := i.sending()
+	select {
+	case sending <- struct{}{}:
+		go func() {
+			defer func() { <-sending }()
+			i.child.sup.tree.send(to, request, a, sender)
+		}()
+	case noAnswer := <-a.answer:
+		a.answer <- noAnswer
+	case <-ctx.Done():
+	case <-gone:
+	}
+}
+
+func (i *incarnation) sending() chan struct{} {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	r := i.more()
+	if r.sending == nil {
+		r.sending = make(chan struct{}, 1)
+	}
+	return r.sending
 }
 
 // gone is closed when the incarnation is over, or given up.
@@ -188,12 +216,13 @@ func (i *incarnation) tellGone() {
 // whyGone is the end of the incarnation as an answer.
 func (i *incarnation) whyGone() error {
 	i.mu.Lock()
-	defer i.mu.Unlock()
+	over, err := i.over.Load(), i.err // whose methods are user code
+	i.mu.Unlock()
 	switch {
-	case !i.over.Load():
+	case !over:
 		return fmt.Errorf("%w: incarnation %d was given up: %w", ErrNotRunning, i.gen, ErrStuck)
-	case i.err != nil:
-		return fmt.Errorf("%w: incarnation %d has ended: %w", ErrNotRunning, i.gen, i.err)
+	case err != nil:
+		return fmt.Errorf("%w: incarnation %d has ended: %w", ErrNotRunning, i.gen, err)
 	}
 	return fmt.Errorf("%w: incarnation %d has ended", ErrNotRunning, i.gen)
 }

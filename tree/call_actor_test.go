@@ -161,6 +161,7 @@ func TestCallTimeout(t *testing.T) {
 		{"of a shorter context", 0, time.Second, time.Second, late},
 		{"of a longer context", 0, time.Hour, time.Hour, late},
 		{"none", tree.Infinity, 0, 24 * time.Hour, nil},
+		{"next to none", tree.Infinity - 1, 0, 24 * time.Hour, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -217,42 +218,4 @@ func TestCallTimeoutsOverlap(t *testing.T) {
 		all.Wait()
 		time.Sleep(time.Minute)
 	})
-}
-
-// A mailbox of the user's own that fails, or blocks, is in the way of nobody.
-func TestCallForeignMailbox(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		gate := make(chan struct{})
-		svc := (&player{}).props(proto.WithMailbox(func() proto.Mailbox {
-			return &trap{Mailbox: proto.Unbounded()(), post: func(m any) {
-				switch m {
-				case "panic":
-					panic(errBoom)
-				case "block":
-					<-gate
-				}
-			}}
-		}))
-		w := start(t, tree.Spec{Children: []tree.Child{{Name: "a", Service: svc}}})
-		_, err := w.Call(t.Context(), "root/a", "panic")
-		var p *actor.PanicError
-		require.ErrorAs(t, err, &p)
-		_, err = w.Call(t.Context(), "root/a", "block")
-		require.ErrorIs(t, err, tree.ErrNoAnswer)
-		close(gate)
-		answer, err := w.Call(t.Context(), "root/a", respond("hello"))
-		require.NoError(t, err)
-		require.Equal(t, "hello", answer)
-	})
-}
-
-// trap is a mailbox that calls post first.
-type trap struct {
-	proto.Mailbox
-	post func(any)
-}
-
-func (m *trap) PostUserMessage(message any) {
-	m.post(proto.UnwrapEnvelopeMessage(message))
-	m.Mailbox.PostUserMessage(message)
 }

@@ -45,6 +45,7 @@ type incarnation struct {
 type rare struct {
 	killed  chan struct{} // made when asked for
 	gone    chan struct{} // the same
+	sending chan struct{} // the same; has room for one
 	force   bool
 	beat    time.Time
 	until   time.Time // asked for by Extend, and the supervisor was told to look; zero: it has

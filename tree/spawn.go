@@ -202,16 +202,20 @@ func (s *supervisor) abandonActor(i *incarnation) {
 	if i.awaited() {
 		s.awaited--
 	}
+	if pid := i.disown(); pid != nil {
+		s.tree.system.ProcessRegistry.Remove(pid)
+	}
+}
+
+// disown returns the address, if there is one yet.
+func (i *incarnation) disown() *proto.PID {
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	if !i.over.Load() {
 		i.tellGone()
 	}
 	i.disowned = true
-	pid := i.pid.Swap(nil)
-	i.mu.Unlock()
-	if pid != nil {
-		s.tree.system.ProcessRegistry.Remove(pid)
-	}
+	return i.pid.Swap(nil)
 }
 
 // awaited tells whether the supervisor waits for the Terminated of the actor before it

@@ -203,9 +203,10 @@ func (r Runner) newTree(ctx context.Context) *Tree {
 		r.exit = os.Exit
 	}
 	ctx = context.WithoutCancel(ctx)
+	now := time.Now()
 	return &Tree{
-		runner: r, log: r.Logger, values: ctx, labels: labelled(ctx), seed: rand.Uint64(), born: time.Now(),
-		up: make(chan struct{}), ended: make(chan struct{}), askers: askers{bound: r.CallTimeout},
+		runner: r, log: r.Logger, values: ctx, labels: labelled(ctx), seed: rand.Uint64(), born: now,
+		up: make(chan struct{}), ended: make(chan struct{}), askers: askers{bound: r.CallTimeout, born: now},
 	}
 }
 
