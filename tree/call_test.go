@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -54,6 +55,7 @@ func TestCall(t *testing.T) {
 		_, err := call("root/a", "hello")
 		require.ErrorIs(t, err, tree.ErrNotRunning)
 		require.NoError(t, w.RestartChild(t.Context(), "root/a"))
+		synctest.Wait() // until the child has given its handler
 		n, err := call("root/a", func(context.Context) error { return nil })
 		require.NoError(t, err)
 		require.Equal(t, 2, n, "the incarnation of the moment")
