@@ -27,7 +27,8 @@ var (
 // Call does not wait for the supervisor, whatever that is doing. It ends with ctx, and
 // what handles the request may still be at work then. An actor has Runner.CallTimeout
 // if ctx has no deadline, and one that ends before it has responded ends the call, both
-// as in OTP's gen_server:call. An actor that calls itself waits for itself.
+// as in OTP's gen_server:call. An actor that calls itself waits for itself. A mailbox of
+// the actor's own that blocks keeps one goroutine, also after the end of the tree.
 //
 // Errors: ErrNotFound, ErrSupervisorStopped, ErrNoHandler, ErrNoAnswer, ErrNotRunning,
 // of an actor that has ended since it was asked with its error; what the handler
@@ -175,8 +176,8 @@ func (i *incarnation) sendForeign(ctx context.Context, gone <-chan struct{}, to 
 			defer func() { <-sending }()
 			i.child.sup.tree.send(to, request, a, sender)
 		}()
-	case noAnswer := <-a.answer:
-		a.answer <- noAnswer
+	case late := <-a.answer:
+		a.answer <- late
 	case <-ctx.Done():
 	case <-gone:
 	}
