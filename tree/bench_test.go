@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,6 +114,56 @@ func BenchmarkRestart(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkEscalation lets a worker fail below supervisors none of which restarts
+// anything, so that it climbs to the root, which restarts all.
+func BenchmarkEscalation(b *testing.B) {
+	const levels = 10
+	up, fail := make(chan struct{}), make(chan struct{})
+	var left atomic.Int64
+	begin := func() {
+		if left.Add(-1) == 0 {
+			up <- struct{}{}
+		}
+	}
+	worker := actor.Func(func(ctx context.Context) error {
+		begin()
+		<-ctx.Done()
+		return nil
+	})
+	lowest := actor.Func(func(ctx context.Context) error {
+		begin()
+		select {
+		case <-fail:
+			return errBoom
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	spec := tree.Spec{Intensity: none, Children: []tree.Child{{Name: "worker", Service: lowest}}}
+	n := int64(1)
+	for i := range levels {
+		var kids []tree.Child
+		if i < levels-1 {
+			for j := range 3 {
+				kids = append(kids, tree.Child{Name: "w" + strconv.Itoa(j), Service: worker})
+				n++
+			}
+		}
+		below := spec
+		kids = append(kids, tree.Child{Name: "sup" + strconv.Itoa(i), Service: below})
+		spec = tree.Spec{Intensity: none, Children: kids}
+	}
+	left.Store(n)
+	go func() { <-up }()
+	startBench(b, spec)
+	b.ReportAllocs()
+	for b.Loop() {
+		left.Store(n)
+		fail <- struct{}{}
+		<-up
 	}
 }
 

@@ -134,7 +134,7 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 		err = ErrStuck
 	case k.traits.spec != nil:
 		s.starts.flush()
-		err = s.startNested(c, k, slot, gen, k.traits)
+		err = s.startNested(k, slot, gen, k.traits)
 	case k.maker != nil:
 		k.nested.Store(nil)
 		k.current = nil
@@ -161,21 +161,6 @@ func (s *supervisor) start(c proto.Context, slot *machine.Slot, gen int) {
 	if err != nil {
 		s.feed(machine.Input{Kind: machine.Exited, Slot: slot, Gen: gen, End: actor.End{Class: actor.ClassStartFailed, Err: err}})
 	}
-}
-
-func (s *supervisor) startNested(c proto.Context, k *child, slot *machine.Slot, gen int, t *traits) error {
-	n := newSupervisor(s.tree, s, k.path, t.spec, t.kids, k.last)
-	n.slot, n.gen = slot, gen
-	pid, err := c.SpawnNamed(n.props(), slot.Name)
-	if err != nil {
-		return err
-	}
-	if s.nested == nil {
-		s.nested = make(map[*proto.PID]*supervisor)
-	}
-	s.nested[pid] = n
-	k.current, k.last = n, n
-	return nil
 }
 
 // begin has the incarnation run: at once, or in a row with those that follow.

@@ -63,7 +63,7 @@ func (s *supervisor) initialised(c proto.Context, m *initialised) {
 	}
 	end := actor.End{Class: actor.ClassShutdown}
 	if !m.asked.Load() {
-		err := s.startNested(c, m.child, m.child.slot, m.gen, m.made)
+		err := s.startNested(m.child, m.child.slot, m.gen, m.made)
 		if err == nil {
 			return
 		}

@@ -38,6 +38,9 @@ func TestInitEachTime(t *testing.T) {
 		require.Equal(t, "supervisor", w.node("root/sub").Kind)
 		a.end(errBoom)
 		require.Equal(t, "-sub/a -sub/b -sub +sub/a2 +sub/b2 +sub/c +sub2", w.life())
+		for _, path := range []string{"root/sub/a", "root/sub/b", "root/sub/c"} {
+			require.Equal(t, path, w.PID(path).Id)
+		}
 		require.NoError(t, w.ReplaceChild(t.Context(), "root/sub/b"))
 		require.NoError(t, w.TerminateChild(t.Context(), "root/sub"))
 		require.ErrorIs(t, w.TerminateChild(t.Context(), "root/sub/a"), tree.ErrSupervisorStopped)

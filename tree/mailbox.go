@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -45,6 +46,7 @@ type mailbox struct {
 	closed    bool // no inputs any more
 	user      fifo
 	system    []any
+	one       [1]any // room for one of those, which is mostly enough
 	inputs    []machine.Input
 	ahead     []machine.Input // to be done before those
 }
@@ -88,10 +90,13 @@ func (m *mailbox) PostSystemMessage(message any) {
 	m.mu.Lock()
 	_, started := message.(*proto.Started)
 	_, restart := message.(*proto.Restart)
+	if len(m.system) == 0 {
+		m.system = m.one[:0]
+	}
 	switch {
 	case started && !m.ready:
 		m.ready = true
-		m.system = append([]any{message}, m.system...)
+		m.system = slices.Insert(m.system, 0, message)
 	case m.hooks == nil && (started || restart):
 		m.mu.Unlock()
 		return
@@ -286,7 +291,6 @@ func (m *mailbox) next() (message any, what taken) {
 		message = m.system[0]
 		m.system[0] = nil
 		if m.system = m.system[1:]; len(m.system) == 0 {
-			m.system = nil
 			m.urgent.Store(false)
 		}
 		return message, systemMessage

@@ -151,6 +151,32 @@ func TestSharedSystem(t *testing.T) {
 	})
 }
 
+// The name of a nested supervisor is taken in the user's system: its start fails, and
+// is tried again as any other.
+func TestNestedNameTaken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		system := proto.NewActorSystem(proto.WithLoggerFactory(func(*proto.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
+		runner := record(t).runner()
+		runner.System = system
+		other, err := system.Root.SpawnNamed(echo().Props(), "root/sub")
+		require.NoError(t, err)
+		spec := tree.Spec{Children: []tree.Child{{Name: "sub", Service: tree.Spec{Children: kids(newPart())}}}}
+
+		_, err = runner.Start(t.Context(), spec)
+		require.ErrorIs(t, err, proto.ErrNameExists)
+		require.ErrorIs(t, err, tree.ErrStartFailed)
+		require.ErrorContains(t, err, "start root/sub: ")
+
+		require.NoError(t, system.Root.StopFuture(other).Wait())
+		tr, err := runner.Start(t.Context(), spec)
+		require.NoError(t, err)
+		_, err = tr.Stop(t.Context())
+		require.NoError(t, err)
+		system.Shutdown()
+		time.Sleep(time.Second) // as above
+	})
+}
+
 // The system is shut down under the tree: the tree notices nothing, and its own
 // stop still works.
 func TestSystemShutDown(t *testing.T) {

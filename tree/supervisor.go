@@ -4,7 +4,6 @@ import (
 	"math"
 	"runtime/debug"
 	"runtime/pprof"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,24 +35,22 @@ type supervisor struct {
 	box mailbox
 
 	mu lock // guards m and all slots; never held while anything waits
-	m  *machine.Machine
+	m  machine.Machine
 
 	// Of the actor's own goroutine.
-	inputs     inputs
-	now        time.Time // of the last step
-	starts     starts
-	actors     map[string]*incarnation // message-driven children, by the name of the actor
-	awaited    int                     // of them: will tell of their end
-	nested     map[*proto.PID]*supervisor
-	keeper     *proto.PID
-	forgetting bool
-	alarms     alarms
-	common     *alarm
-	up         bool
-	broken     bool
-	outcome    *machine.Outcome
-	lastCause  *machine.Cause
-	lastStop   error // made of it
+	inputs    inputs
+	now       time.Time // of the last step
+	starts    starts
+	actors    map[string]*incarnation // message-driven children, by the name of the actor
+	awaited   int                     // of them: will tell of their end
+	keeper    *proto.PID
+	alarms    alarms
+	common    *alarm
+	up        bool
+	broken    bool
+	outcome   *machine.Outcome
+	lastCause *machine.Cause
+	lastStop  error // made of it
 
 	instances atomic.Int64 // names given to instances
 	lastAdded atomic.Pointer[machine.Child]
@@ -69,7 +66,11 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, kids []
 	s := &supervisor{tree: t, parent: parent, path: path, spec: spec, done: make(chan struct{})}
 	s.starts.ack = make(chan struct{}, 1)
 	s.alarms.ring = s.alarmRings
-	s.box.labels = pprof.WithLabels(t.labels, pprof.Labels(LabelPath, path))
+	if before != nil {
+		s.box.labels = before.box.labels
+	} else {
+		s.box.labels = pprof.WithLabels(t.labels, pprof.Labels(LabelPath, path))
+	}
 	cfg := machine.Config{
 		Strategy:     spec.Strategy,
 		Intensity:    spec.Intensity,
@@ -88,66 +89,6 @@ func newSupervisor(t *Tree, parent *supervisor, path string, spec *Spec, kids []
 	return s
 }
 
-func (s *supervisor) addStatic(known []*traits, before *supervisor) {
-	list := s.spec.Children
-	s.m.Reserve(len(list))
-	kids := make([]child, len(list))
-	var shared *machine.Child
-	paths := paths(s.path, list)
-	for i := range list {
-		c, k := &list[i], &kids[i]
-		name := c.name()
-		n := len(s.path) + 1 + len(name)
-		k.path, paths = paths[:n], paths[n:]
-		k.sup, k.spec, k.service = s, c, c.Service
-		if known != nil {
-			k.traits = known[i]
-		} else {
-			k.traits = traitsOf(c, c.Service)
-		}
-		if own := k.machineChild(); shared == nil || *shared != own {
-			shared = new(machine.Child)
-			*shared = own
-		}
-		k.slot = s.m.Add(name, shared, k)
-		k.static = true
-		k.slot.Gen, k.last = before.numbers(name)
-	}
-}
-
-// paths are those of the children below path, one after the other: one object for all.
-func paths(path string, kids []Child) string {
-	var b strings.Builder
-	n := 0
-	for i := range kids {
-		n += len(path) + 1 + len(kids[i].name())
-	}
-	b.Grow(n)
-	for i := range kids {
-		b.WriteString(path)
-		b.WriteByte('/')
-		b.WriteString(kids[i].name())
-	}
-	return b.String()
-}
-
-// numbers are what the next incarnation of s, which may be nil, goes on with for
-// the child of that name.
-func (s *supervisor) numbers(name string) (gen int, nested *supervisor) {
-	if s == nil {
-		return 0, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if slot := s.m.Slot(name); slot != nil {
-		return slot.Gen, s.childOf(slot).last
-	}
-	if slot := s.retired[name]; slot != nil {
-		return slot.Gen, s.childOf(slot).last
-	}
-	return 0, nil
-}
-
 // remove forgets a child, but for its numbers if the spec will bring it back.
 func (s *supervisor) remove(slot *machine.Slot) {
 	k := s.childOf(slot)
@@ -160,14 +101,6 @@ func (s *supervisor) remove(slot *machine.Slot) {
 		}
 		s.retired[slot.Name] = slot
 	}
-}
-
-// props are what the supervisor's actor is spawned with.
-func (s *supervisor) props() *proto.Props {
-	return proto.PropsFromProducer(func() proto.Actor { return s },
-		proto.WithMailbox(func() proto.Mailbox { return &s.box }),
-		proto.WithDispatcher(&s.tree.workers),
-		proto.WithOnInit(func(c proto.Context) { s.pid = c.Self() }))
 }
 
 // post queues an input, from any goroutine.
@@ -190,8 +123,8 @@ func (s *supervisor) Receive(c proto.Context) {
 		}
 		s.step(c, machine.Input{Kind: machine.Begin})
 	case *proto.Terminated:
-		if !s.forgetting {
-			s.terminated(c, msg.Who)
+		if i := s.actors[msg.Who.Id]; i != nil {
+			s.actorTerminated(i, msg.Who.Id)
 		}
 	case *proto.Stopping:
 		s.stopping(c)
@@ -199,6 +132,8 @@ func (s *supervisor) Receive(c proto.Context) {
 		s.box.close()
 		if s.parent == nil {
 			go s.tree.finish()
+		} else {
+			s.parent.post(machine.Input{Kind: machine.Exited, Slot: s.slot, Gen: s.gen, End: s.reason()})
 		}
 	}
 	done = true
@@ -251,13 +186,15 @@ func (s *supervisor) do(c proto.Context, in machine.Input) {
 	if in.Kind == machine.Extend {
 		in.Delay = s.childOf(in.Slot).extended(in.Gen, s.now)
 	}
+	out := s.tree.effects.take()
 	s.mu.Lock()
 	s.m.Want = s.tree.bus.want()
-	effects := s.m.Step(s.now, in)
+	out.list = s.m.Step(s.now, in, out.list)
 	s.mu.Unlock()
-	for i := range effects {
-		s.apply(c, &effects[i])
+	for i := range out.list {
+		s.apply(c, &out.list[i])
 	}
+	s.tree.effects.putBack(out)
 }
 
 // wasReady tells whether the incarnation whose end in is had been ready.
@@ -344,24 +281,14 @@ func (s *supervisor) stopCause(c *machine.Cause) error {
 	return cause
 }
 
-// stopping: somebody stopped the actor itself. protoactor would now stop those
-// of its children that are actors, all at once, and then itself. It is made to
-// forget them, and to wait for a keeper, so that the machine can stop all
-// children in order.
+// stopping: somebody stopped the actor itself. protoactor would now end it at once. It
+// is made to wait for a keeper, so that the machine can stop all children in order.
 func (s *supervisor) stopping(c proto.Context) {
 	if s.outcome != nil {
 		return
 	}
-	kids := c.Children()
 	s.keeper, _ = c.SpawnNamed(keeperProps, "/~keeper")
 	s.step(c, machine.Input{Kind: machine.Stop})
-	if self, ok := c.(proto.MessageInvoker); ok {
-		s.forgetting = true
-		for _, pid := range kids {
-			self.InvokeSystemMessage(&proto.Terminated{Who: pid})
-		}
-		s.forgetting = false
-	}
 }
 
 func (s *supervisor) end(c proto.Context, out *machine.Outcome) {
@@ -387,20 +314,5 @@ func (s *supervisor) leave() {
 		s.box.PostSystemMessage(&proto.Terminated{Who: s.keeper})
 	default:
 		s.tree.system.Root.Stop(s.pid)
-	}
-}
-
-// terminated is the end of a child that is an actor of its own.
-func (s *supervisor) terminated(c proto.Context, who *proto.PID) {
-	if n := s.nested[who]; n != nil {
-		delete(s.nested, who)
-		if n.up { // the news may have been overtaken
-			s.step(c, machine.Input{Kind: machine.Ready, Slot: n.slot, Gen: n.gen})
-		}
-		s.step(c, machine.Input{Kind: machine.Exited, Slot: n.slot, Gen: n.gen, End: n.reason()})
-		return
-	}
-	if i := s.actors[who.Id]; i != nil {
-		s.actorTerminated(i, who.Id)
 	}
 }

@@ -75,7 +75,10 @@ type Tree struct {
 	stuck   stuckList
 	replies sync.Pool // of chan *machine.Answer, empty
 	held    holdings
-	sinks   sync.WaitGroup // goroutines that consume events
+
+	spawnings sync.Pool // of *spawning, of nobody
+	effects   effects
+	sinks     sync.WaitGroup // goroutines that consume events
 
 	up    chan struct{}
 	ended chan struct{}
@@ -146,7 +149,7 @@ func (r Runner) launch(ctx context.Context, spec Spec) (*Tree, error) {
 	t.system = <-system
 	t.sender = proto.NewRootContext(t.system, nil)
 	t.startSinks()
-	if _, err := t.system.Root.SpawnNamed(t.root.props(), spec.Name); err != nil {
+	if _, err := t.system.Root.SpawnNamed(newSpawning(t.root).props, spec.Name); err != nil {
 		t.bus.close()
 		t.drain()
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)

@@ -14,10 +14,12 @@ type shell struct {
 	m      *Machine
 	now    time.Time
 	inputs []Input
+	out    []Effect
 }
 
 func newShell(s strategies.Strategy, n int) *shell {
-	h := &shell{m: New(Config{Strategy: s, Intensity: strategies.Intensity{Max: strategies.Unlimited}}), now: time.Unix(0, 0)}
+	m := New(Config{Strategy: s, Intensity: strategies.Intensity{Max: strategies.Unlimited}})
+	h := &shell{m: &m, now: time.Unix(0, 0)}
 	spec := &Child{Shutdown: 5 * time.Second}
 	for i := range n {
 		h.m.Add(fmt.Sprint(i), spec, nil)
@@ -29,9 +31,9 @@ func newShell(s strategies.Strategy, n int) *shell {
 func (h *shell) play(in Input) {
 	h.inputs = append(h.inputs[:0], in)
 	for i := 0; i < len(h.inputs); i++ {
-		effects := h.m.Step(h.now, h.inputs[i])
-		for k := range effects {
-			switch e := &effects[k]; e.Kind {
+		h.out = h.m.Step(h.now, h.inputs[i], h.out[:0])
+		for k := range h.out {
+			switch e := &h.out[k]; e.Kind {
 			case DoStart:
 				h.inputs = append(h.inputs, Input{Kind: Ready, Slot: e.Slot, Gen: e.Gen})
 			case DoStop:

@@ -84,7 +84,8 @@ func newForest(p plant, left budget, menu ...func(*forest, *tree) *Request) *for
 }
 
 func (f *forest) grow(p plant, parent *tree, slot *Slot, gen int) *tree {
-	t := &tree{name: p.name, m: New(*p.cfg), parent: parent, slot: slot, gen: gen, plants: map[string]plant{}}
+	m := New(*p.cfg)
+	t := &tree{name: p.name, m: &m, parent: parent, slot: slot, gen: gen, plants: map[string]plant{}}
 	t.m.Want = ^Mask(0)
 	for _, k := range p.kids {
 		spec := k.Child
@@ -107,7 +108,7 @@ func (f *forest) say(format string, args ...any) {
 }
 
 func (f *forest) step(t *tree, in Input) {
-	for _, e := range slices.Clone(t.m.Step(f.now, in)) {
+	for _, e := range t.m.Step(f.now, in, nil) {
 		f.carryOut(t, e)
 	}
 }

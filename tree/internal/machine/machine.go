@@ -35,12 +35,12 @@ type Machine struct {
 	// steps.
 	Want Mask
 
-	out []Effect
+	out []Effect // of the step
 }
 
-// New returns a machine that waits for Begin.
-func New(cfg Config) *Machine {
-	return &Machine{cfg: cfg, window: strategies.NewWindow(cfg.Intensity), out: make([]Effect, 0, 8)}
+// New returns a machine that waits for Begin. It is not to be copied after that.
+func New(cfg Config) Machine {
+	return Machine{cfg: cfg, window: strategies.NewWindow(cfg.Intensity)}
 }
 
 // Reserve makes room for n static children at once.
@@ -54,15 +54,9 @@ func (m *Machine) Add(name string, spec *Child, data any) *Slot {
 	return s
 }
 
-// Step takes one input and returns what is to be done about it. The slice is
-// valid until the next call.
-func (m *Machine) Step(now time.Time, in Input) []Effect {
-	clear(m.out)
-	m.out = m.out[:0]
-	if cap(m.out) > 4096 {
-		m.out = nil
-	}
-	m.now = now
+// Step takes one input, and appends to out what is to be done about it.
+func (m *Machine) Step(now time.Time, in Input, out []Effect) []Effect {
+	m.now, m.out = now, out
 	switch in.Kind {
 	case Begin:
 		m.op = op{kind: opInit, hi: len(m.kids.list)}
@@ -90,7 +84,8 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		m.kill()
 	}
 	m.run()
-	return m.out
+	out, m.out = m.out, nil
+	return out
 }
 
 // run advances the op in progress and takes from the queue when there is none.

@@ -81,7 +81,7 @@ func TestHolesUnderLoad(t *testing.T) {
 	spec := &Child{Restart: strategies.Temporary}
 	var starting *Slot
 	step := func(in Input) {
-		for _, e := range m.Step(m.now, in) {
+		for _, e := range m.Step(m.now, in, nil) {
 			if e.Kind == DoStart {
 				starting = e.Slot
 			}
@@ -100,22 +100,6 @@ func TestHolesUnderLoad(t *testing.T) {
 		require.LessOrEqual(t, m.Len(), 2)
 		require.Less(t, len(m.List()), 32)
 	}
-}
-
-// What one step has told is let go by the next, and a long tale is not kept.
-func TestEffectsMemory(t *testing.T) {
-	m := New(Config{})
-	m.out = append(m.out, Effect{Slot: &Slot{}}, Effect{Slot: &Slot{}})
-	m.Step(m.now, Input{Kind: Withdraw})
-	for _, e := range m.out[:cap(m.out)] {
-		require.Nil(t, e.Slot)
-	}
-	m.out = make([]Effect, 5000)
-	m.Step(m.now, Input{Kind: Withdraw})
-	require.Zero(t, cap(m.out))
-	m.out = make([]Effect, 10)
-	m.Step(m.now, Input{Kind: Withdraw})
-	require.Equal(t, 10, cap(m.out))
 }
 
 // A dynamic supervisor whose instances come and go does not grow.

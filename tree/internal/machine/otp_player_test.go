@@ -105,7 +105,7 @@ func (p *player) settle() {
 }
 
 func (p *player) feed(n *node, in Input) {
-	effects := append([]Effect(nil), n.m.Step(p.now, in)...)
+	effects := n.m.Step(p.now, in, nil)
 	for _, e := range effects {
 		p.carryOut(n, e)
 	}

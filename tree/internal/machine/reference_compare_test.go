@@ -65,7 +65,7 @@ type spoken struct {
 	lines *[]string
 }
 
-func (s *spoken) Step(now time.Time, in Input) []Effect {
+func (s *spoken) Step(now time.Time, in Input, out []Effect) []Effect {
 	text := fmt.Sprintf("%s input %d", now.Format("05.000"), in.Kind)
 	if in.Slot != nil {
 		text += fmt.Sprintf(" of %s#%d %v", in.Slot.Name, in.Gen, in.End)
@@ -73,7 +73,7 @@ func (s *spoken) Step(now time.Time, in Input) []Effect {
 	if in.Request != nil {
 		text += fmt.Sprintf(" %v %s", in.Request.Op, in.Request.Name)
 	}
-	effects := s.acting.Step(now, in)
+	effects := s.acting.Step(now, in, out)
 	if in.Kind == TimerFired && len(effects) == 0 { // void
 		return effects
 	}

@@ -62,8 +62,8 @@ func (r *reference) Add(name string, spec *Child, data any) *Slot {
 	return s
 }
 
-func (r *reference) Step(now time.Time, in Input) []Effect {
-	r.now, r.in, r.out = now, in, nil
+func (r *reference) Step(now time.Time, in Input, out []Effect) []Effect {
+	r.now, r.in, r.out = now, in, out
 	if r.phase == ended {
 		r.anyTime(in)
 	} else {

@@ -12,7 +12,7 @@ import (
 // acting is a Machine, or what should do the same.
 type acting interface {
 	Add(name string, spec *Child, data any) *Slot
-	Step(now time.Time, in Input) []Effect
+	Step(now time.Time, in Input, out []Effect) []Effect
 	Slot(name string) *Slot
 	Slots(f func(*Slot) bool)
 	Stopping() bool
@@ -60,7 +60,7 @@ func newWorld(cfg Config, kids ...kid) *world {
 func machineOf(cfg Config) acting {
 	m := New(cfg)
 	m.Want = ^Mask(0)
-	return m
+	return &m
 }
 
 func worldOf(m acting, kids ...kid) *world {
@@ -82,7 +82,7 @@ func (w *world) fail(format string, args ...any) {
 }
 
 func (w *world) step(in Input) {
-	for _, e := range w.m.Step(w.now, in) {
+	for _, e := range w.m.Step(w.now, in, nil) {
 		w.carryOut(e)
 	}
 	w.checkCounts()
