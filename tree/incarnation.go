@@ -88,19 +88,22 @@ func (i *incarnation) Value(key any) any {
 	return i.Context.Value(key)
 }
 
-// run is the child's goroutine.
-func (i *incarnation) run() {
+// run is the child's goroutine. Its end is told from a stack that is nearly empty: a
+// new goroutine has little, and to grow it costs as much as all the rest of a restart.
+func (i *incarnation) run() { i.end(i.serve()) }
+
+// serve runs the child's code. It does not return if that ends the goroutine.
+func (i *incarnation) serve() (err error) {
 	returned := false
-	var err error
 	defer func() {
-		if !returned {
-			if r := recover(); r != nil {
-				err = actor.NewPanicError(r)
-			} else {
-				err = actor.ErrGoexit
-			}
+		if returned {
+			return
 		}
-		i.end(err)
+		if r := recover(); r != nil {
+			err = actor.NewPanicError(r)
+		} else {
+			i.end(actor.ErrGoexit)
+		}
 	}()
 	i.begin()
 	if i.child.maker != nil {
@@ -109,6 +112,7 @@ func (i *incarnation) run() {
 		err = i.child.service.Serve(i)
 	}
 	returned = true
+	return err
 }
 
 // begin lets the next of the row begin, whatever happens.
@@ -125,9 +129,14 @@ func (i *incarnation) begin() {
 	pprof.SetGoroutineLabels(i)
 }
 
-// end tells the supervisor, once, as the last thing of the incarnation.
+// end is the last thing of the incarnation.
 func (i *incarnation) end(err error) {
 	end := i.classify(err)
+	i.tell(&end)
+}
+
+// tell tells the supervisor of the end, once.
+func (i *incarnation) tell(end *actor.End) {
 	i.mu.Lock()
 	if i.over.Swap(true) {
 		i.mu.Unlock()
@@ -157,7 +166,7 @@ func (i *incarnation) end(err error) {
 	case made != nil:
 		s.box.PostUserMessage(&initialised{i, made})
 	default:
-		s.post(machine.Input{Kind: machine.Exited, Slot: i.child.slot, Gen: i.gen, End: end, Ahead: i.goesAhead()})
+		s.post(machine.Input{Kind: machine.Exited, Slot: i.child.slot, Gen: i.gen, End: *end, Ahead: i.goesAhead()})
 	}
 }
 

@@ -58,9 +58,9 @@ func (m *Machine) restart(s *Slot, end actor.End, delay time.Duration) {
 		lo, hi = m.cfg.Strategy.Affected(s.pos, len(m.kids.list))
 	}
 	m.setState(s, Waiting)
-	m.op = op{
-		kind: opGroup, stops: true, lo: lo, hi: hi, origin: s, delay: delay,
-		cause: &Cause{Reason: actor.ErrSiblingFailed, Origin: s, Err: end.Err},
+	m.op = op{kind: opGroup, stops: true, lo: lo, hi: hi, origin: s, delay: delay}
+	if hi-lo > 1 {
+		m.op.cause = &Cause{Reason: actor.ErrSiblingFailed, Origin: s, Err: end.Err}
 	}
 }
 
