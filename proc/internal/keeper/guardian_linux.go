@@ -26,7 +26,7 @@ const (
 // guardian: nothing of main runs, and of the init functions only those of
 // packages that come before this one.
 func init() {
-	if len(os.Args) != 1 || os.Args[0] != guardianName {
+	if len(os.Args) != 2 || os.Args[0] != guardianName {
 		return
 	}
 	if t, err := unix.GetsockoptInt(guardianFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || t != unix.SOCK_SEQPACKET {
@@ -169,6 +169,7 @@ func (ks *kids) serve(l *loops) error {
 func (ks *kids) serveStarts(l *loops) error {
 	// They inherit what it blocks, which is what whoever started the program did.
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
+	tighten(os.Args[1])
 	r := newReceiver()
 	for {
 		if err := l.awaitStart(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -111,9 +112,12 @@ func (r *remote) launch(ctx context.Context) error {
 		return err
 	}
 	defer out.Close()
-	r.guard, err = os.StartProcess(self, []string{guardianName}, &os.ProcAttr{
-		Env: os.Environ(), Files: []*os.File{in, out, out, r.main.theirs, r.starts.theirs},
-		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: wakeUpLast},
+	err = relax(func(slack int) (err error) {
+		r.guard, err = os.StartProcess(self, []string{guardianName, strconv.Itoa(slack)}, &os.ProcAttr{
+			Env: os.Environ(), Files: []*os.File{in, out, out, r.main.theirs, r.starts.theirs},
+			Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: wakeUpLast},
+		})
+		return err
 	})
 	if err != nil {
 		return err
