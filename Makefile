@@ -5,7 +5,7 @@ TOOL  := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
 STATES   ?= 200000
 MUTANTS  ?= 1
-GOBENCH  := $(GO) test -run='^$$' -bench='Step|Start|Restart|Snapshot' -count=10 ./tree/internal/machine ./tree
+GOBENCH  := $(GO) test -run='^$$' -bench='Step|Start|Restart|Escalation|Snapshot' -count=10 ./tree/internal/machine ./tree
 # The fuzz targets, as package:name.
 FUZZ := ./strategies:FuzzUnmarshalText ./tree/internal/machine:FuzzMachine ./proc/internal/notify:FuzzMessage
 
