@@ -36,8 +36,16 @@ var endTable = []struct {
 	{"panic with an error", func() error { panic(errBoom) }, actor.ClassAbnormal, errBoom, "permanent transient"},
 	{"panic with ErrShutdown", func() error { panic(actor.ErrShutdown) }, actor.ClassAbnormal, actor.ErrShutdown, "permanent transient"},
 	{"runtime.Goexit", func() error { runtime.Goexit(); return nil }, actor.ClassAbnormal, actor.ErrGoexit, "permanent transient"},
+	{"panic in a Goexit", panicInGoexit, actor.ClassAbnormal, errBoom, "permanent transient"},
 	{"RetryAfter", func() error { return actor.RetryAfter(time.Second, errBoom) }, actor.ClassAbnormal, errBoom, "permanent transient"},
 	{"Escalate", func() error { return actor.Escalate(errBoom) }, actor.ClassAbnormal, errBoom, ""},
+}
+
+// panicInGoexit ends the goroutine, though who calls it can recover from the panic.
+func panicInGoexit() error {
+	defer func() { panic(errBoom) }()
+	runtime.Goexit()
+	return nil
 }
 
 func TestEndOfGoroutine(t *testing.T) {
@@ -102,9 +110,10 @@ func (e endsReader) Is(error) bool { e.how(); return false }
 // restarted.
 func TestEndWithErrorThatEndsItsReader(t *testing.T) {
 	for how, err := range map[string]error{
-		"Goexit":         endsReader{runtime.Goexit},
-		"wrapped Goexit": fmt.Errorf("wrapped: %w", endsReader{runtime.Goexit}),
-		"panic":          endsReader{func() { panic(errBoom) }},
+		"Goexit":            endsReader{runtime.Goexit},
+		"wrapped Goexit":    fmt.Errorf("wrapped: %w", endsReader{runtime.Goexit}),
+		"panic":             endsReader{func() { panic(errBoom) }},
+		"panic in a Goexit": endsReader{func() { _ = panicInGoexit() }},
 	} {
 		t.Run(how, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

@@ -88,22 +88,27 @@ func (i *incarnation) Value(key any) any {
 	return i.Context.Value(key)
 }
 
-// run is the child's goroutine. Its end is told from a stack that is nearly empty: a
-// new goroutine has little, and to grow it costs as much as all the rest of a restart.
-func (i *incarnation) run() { i.end(i.serve()) }
+// run is the child's goroutine. Its end is told from a stack that is nearly empty, if
+// the child returns: a new goroutine has little, and to grow it costs as much as all the
+// rest of a restart.
+func (i *incarnation) run() {
+	if returned, err := i.serve(); returned {
+		i.end(err)
+	}
+}
 
-// serve runs the child's code. It does not return if that ends the goroutine.
-func (i *incarnation) serve() (err error) {
-	returned := false
+// serve runs the child's code, and tells of its end if it does not return. It may not
+// return either, though it recovers from a panic: a Goexit goes on after that.
+func (i *incarnation) serve() (returned bool, err error) {
 	defer func() {
 		if returned {
 			return
 		}
+		err := actor.ErrGoexit
 		if r := recover(); r != nil {
 			err = actor.NewPanicError(r)
-		} else {
-			i.end(actor.ErrGoexit)
 		}
+		i.end(err)
 	}()
 	i.begin()
 	if i.child.maker != nil {
@@ -111,8 +116,7 @@ func (i *incarnation) serve() (err error) {
 	} else {
 		err = i.child.service.Serve(i)
 	}
-	returned = true
-	return err
+	return true, err
 }
 
 // begin lets the next of the row begin, whatever happens.
@@ -194,7 +198,7 @@ func (i *incarnation) tellLate() {
 }
 
 // classify reads err, whose methods are user code and may panic. If one ends the
-// goroutine, that is the incarnation's end.
+// goroutine, that is the incarnation's end, and may go on after a panic.
 func (i *incarnation) classify(err error) (end actor.End) {
 	returned := false
 	defer func() {
@@ -203,6 +207,7 @@ func (i *incarnation) classify(err error) (end actor.End) {
 		}
 		if r := recover(); r != nil {
 			end = actor.End{Class: actor.ClassAbnormal, Err: actor.NewPanicError(r)}
+			i.tell(&end)
 		} else {
 			i.end(actor.ErrGoexit)
 		}
