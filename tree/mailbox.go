@@ -291,6 +291,7 @@ func (m *mailbox) next() (message any, what taken) {
 		message = m.system[0]
 		m.system[0] = nil
 		if m.system = m.system[1:]; len(m.system) == 0 {
+			m.system, m.one[0] = nil, nil // which the first of more is in still
 			m.urgent.Store(false)
 		}
 		return message, systemMessage

@@ -123,6 +123,22 @@ func TestMailboxSuspended(t *testing.T) {
 	})
 }
 
+// What protoactor has told is let go when it is done, and a long queue is not kept.
+func TestMailboxLetsGoOfSystemMessages(t *testing.T) {
+	inMailbox(t, func(proto.Context) {}, func(_ *proto.ActorSystem, pid *proto.PID, box *mailbox) {
+		box.mu.Lock()
+		box.scheduled = true // all come in before the turn
+		box.mu.Unlock()
+		for range 3 {
+			box.PostSystemMessage(&proto.Unwatch{Watcher: pid})
+		}
+		box.dispatcher.Schedule(box.turn)
+		synctest.Wait()
+		require.Nil(t, box.system)
+		require.Nil(t, box.one[0])
+	})
+}
+
 // The parts of a batch are delivered, and the batch.
 func TestMailboxBatch(t *testing.T) {
 	var got []any
