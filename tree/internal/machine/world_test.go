@@ -128,6 +128,9 @@ func (w *world) carryOut(e Effect) {
 			w.fail("stop of %s#%d, which is not running or was asked before", e.Slot.Name, e.Gen)
 			return
 		}
+		if e.Cause == nil {
+			w.fail("stop of %s#%d without a cause", e.Slot.Name, e.Gen)
+		}
 		i.asked = true
 	case DoKill:
 		w.note("kill %s", e.Slot.Name)
