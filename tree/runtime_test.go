@@ -60,6 +60,40 @@ func TestStoppedFromOutside(t *testing.T) {
 	}
 }
 
+// Who watches a nested supervisor is told of each end once, however it comes, and can
+// watch the next.
+func TestWatchNested(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newPart()
+		w := start(t, tree.Spec{Intensity: unlimited, Children: []tree.Child{{Name: "sub", Service: tree.Spec{Intensity: none, Children: kids(a)}}}})
+		root, pid := w.System().Root, w.PID("root/sub")
+		told := 0
+		watcher := root.Spawn(proto.PropsFromFunc(func(c proto.Context) {
+			switch c.Message().(type) {
+			case *proto.Started, string:
+				c.Watch(pid)
+			case *proto.Terminated:
+				told++
+			}
+		}))
+		for n, end := range []func(){
+			func() { a.end(errBoom) },
+			func() { root.Stop(pid) },
+			func() { root.Poison(pid) },
+			func() { require.NoError(t, w.ReplaceChild(t.Context(), "root/sub")) },
+			w.stop,
+		} {
+			synctest.Wait()
+			end()
+			synctest.Wait()
+			require.Equal(t, n+1, told)
+			root.Send(watcher, "again")
+		}
+		root.Stop(watcher)
+		synctest.Wait()
+	})
+}
+
 // One that is stopped so and does not end has its grace, and then fails: its supervisor
 // stops it as it would for another failure. Beats are still expected meanwhile.
 func TestStoppedFromOutsideAndGoesOn(t *testing.T) {
