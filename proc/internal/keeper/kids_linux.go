@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ type kids struct {
 	watch  func(k *kid, pidfd int) // sees to it that k is buried when it has ended
 
 	garbage *garbage // of a guardian
+	forking atomic.Bool
 
 	mu     sync.Mutex
 	byID   map[uint64]*kid
@@ -56,6 +58,7 @@ func (ks *kids) start(id uint64, s Spec, dir int, files []uintptr, ended func(En
 	ks.takeSlot(k, id)
 	ks.marks.set(k.slot)
 	pid, pidfd, err := ks.fork(k, s, dir, files)
+	ks.forking.Store(false)
 	ks.groups.tidySoon() // and not before: it starts a timer
 	ks.mu.Lock()
 	if err == nil {
@@ -88,10 +91,12 @@ func (ks *kids) fork(k *kid, s Spec, dir int, files []uintptr) (pid, pidfd int, 
 	return fork(s, dir, files, -1)
 }
 
-// takeSlot gives k a mark of its own; if there is none left, none.
+// takeSlot gives k a mark of its own; if there is none left, none. It does not return
+// when all are to be killed.
 func (ks *kids) takeSlot(k *kid, id uint64) {
 	ks.mu.Lock()
 	defer ks.mu.Unlock()
+	ks.forking.Store(true)
 	if len(ks.bySlot) >= slots {
 		return
 	}

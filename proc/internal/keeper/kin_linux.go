@@ -184,13 +184,18 @@ func (ks *kids) killGroups() {
 	ks.groups.kill()
 }
 
-// killAll kills whatever descends from this process, until there is nothing. It
-// begins with what takes neither a descriptor nor a readable /proc.
+// forkWait is how long a start that has begun may take to become a process.
+const forkWait = time.Second
+
+// killAll kills whatever descends from this process, until there is nothing, and keeps
+// the lock: what was asked for last is not started any more. It begins with what takes
+// neither a descriptor nor a readable /proc.
 func (ks *kids) killAll() {
 	ks.killGroups()
 	ks.mu.Lock()
-	defer ks.mu.Unlock()
+	begun := time.Now()
 	for wait := time.Millisecond; ; wait = min(2*wait, 10*time.Millisecond) {
+		forking := ks.forking.Load() // before it is looked what there is
 		children := childrenOf(os.Getpid())
 		for _, pid := range children { // not reaped, so it is nobody else
 			_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -200,7 +205,7 @@ func (ks *kids) killAll() {
 		}
 		for {
 			pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
-			if err == syscall.ECHILD {
+			if err == syscall.ECHILD && (!forking || time.Since(begun) > forkWait) {
 				return
 			}
 			if pid <= 0 && err != syscall.EINTR {
