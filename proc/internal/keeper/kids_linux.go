@@ -18,8 +18,8 @@ type kids struct {
 	groups *cgroups
 	watch  func(k *kid, pidfd int) // sees to it that k is buried when it has ended
 
-	garbage *garbage // of a guardian
-	forking atomic.Bool
+	garbage *garbage    // of a guardian
+	forking atomic.Bool // a start has begun that may be no process yet
 
 	mu     sync.Mutex
 	byID   map[uint64]*kid
