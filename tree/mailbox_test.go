@@ -126,6 +126,7 @@ func TestMailboxSuspended(t *testing.T) {
 // What protoactor has told is let go when it is done, and a long queue is not kept.
 func TestMailboxLetsGoOfSystemMessages(t *testing.T) {
 	inMailbox(t, func(proto.Context) {}, func(_ *proto.ActorSystem, pid *proto.PID, box *mailbox) {
+		synctest.Wait() // the turn of Started is over
 		box.mu.Lock()
 		box.scheduled = true // all come in before the turn
 		box.mu.Unlock()
