@@ -157,8 +157,8 @@ func BenchmarkEscalation(b *testing.B) {
 		spec = tree.Spec{Intensity: none, Children: kids}
 	}
 	left.Store(n)
-	go func() { <-up }()
 	startBench(b, spec)
+	<-up
 	b.ReportAllocs()
 	for b.Loop() {
 		left.Store(n)
