@@ -85,11 +85,10 @@ func forSupervisor(message any) bool {
 }
 
 // PostSystemMessage queues a message that overtakes all others. A supervisor is
-// started once.
+// started once, and never suspended or restarted.
 func (m *mailbox) PostSystemMessage(message any) {
 	m.mu.Lock()
 	_, started := message.(*proto.Started)
-	_, restart := message.(*proto.Restart)
 	if len(m.system) == 0 {
 		m.system = m.one[:0]
 	}
@@ -97,7 +96,7 @@ func (m *mailbox) PostSystemMessage(message any) {
 	case started && !m.ready:
 		m.ready = true
 		m.system = slices.Insert(m.system, 0, message)
-	case m.hooks == nil && (started || restart):
+	case m.hooks == nil && (started || !systemForSupervisor(message)):
 		m.mu.Unlock()
 		return
 	default:
@@ -105,6 +104,15 @@ func (m *mailbox) PostSystemMessage(message any) {
 	}
 	m.urgent.Store(true)
 	m.unlockAndRun()
+}
+
+// systemForSupervisor is forSupervisor for what only protoactor should send.
+func systemForSupervisor(message any) bool {
+	switch message.(type) {
+	case *proto.SuspendMailbox, *proto.ResumeMailbox, *proto.Restart:
+		return false
+	}
+	return true
 }
 
 // isFirm tells whether no input goes ahead of this one. They do of what there is much
@@ -219,7 +227,7 @@ func (m *mailbox) handle() (again bool) {
 	defer func() {
 		switch r := recover(); {
 		case r != nil:
-			m.invoker.EscalateFailure(r, message)
+			m.failed(r, message)
 			again = true
 		case !done:
 			m.lost()
@@ -242,6 +250,16 @@ func (m *mailbox) handle() (again bool) {
 		if n%m.throughput == 0 {
 			runtime.Gosched()
 		}
+	}
+}
+
+// failed is a panic in the middle of a turn. An actor fails by it. It is none of a
+// supervisor's own, which survives those: protoactor made nothing of the message.
+func (m *mailbox) failed(r, message any) {
+	if m.hooks != nil {
+		m.invoker.EscalateFailure(r, message)
+	} else if c, ok := m.invoker.(proto.Context); ok {
+		c.Logger().Error("message dropped", "self", c.Self(), "message", message, "panic", r)
 	}
 }
 

@@ -76,6 +76,34 @@ func TestLifecycleSentByAnybody(t *testing.T) {
 	})
 }
 
+// Nor does one that makes no sense, handed to the process of a supervisor.
+func TestNonsenseForSupervisors(t *testing.T) {
+	for _, msg := range []any{
+		nil, &proto.Watch{}, &proto.Unwatch{}, &proto.Failure{}, &proto.Terminated{}, &proto.SuspendMailbox{}, "hello",
+	} {
+		t.Run(fmt.Sprintf("%T", msg), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				a, b := newPart(), newPart()
+				w := start(t, tree.Spec{Intensity: unlimited, Children: []tree.Child{
+					{Name: "a", Service: a}, {Name: "sub", Service: tree.Spec{Intensity: unlimited, Children: kids(b)}},
+				}})
+				w.news()
+				for _, path := range []string{"root", "root/sub"} {
+					process, ok := w.System().ProcessRegistry.Get(w.PID(path))
+					require.True(t, ok)
+					process.SendSystemMessage(w.PID(path), msg)
+				}
+				require.Empty(t, w.life())
+				a.end(errBoom)
+				require.Equal(t, "-a +a2", w.life())
+				b.end(errBoom)
+				require.Equal(t, "-sub/a +sub/a2", w.life())
+				w.stop()
+			})
+		})
+	}
+}
+
 // A panic in the handler of one that anybody has sent ends the actor like any other.
 func TestPanicInLifecycleSentByAnybody(t *testing.T) {
 	for event, msg := range map[string]any{"started": &proto.Started{}, "stopping": &proto.Stopping{}, "stopped": &proto.Stopped{}} {

@@ -123,7 +123,7 @@ func (s *supervisor) Receive(c proto.Context) {
 		}
 		s.step(c, machine.Input{Kind: machine.Begin})
 	case *proto.Terminated:
-		if i := s.actors[msg.Who.Id]; i != nil {
+		if i := s.actors[msg.GetWho().GetId()]; i != nil {
 			s.actorTerminated(i, msg.Who.Id)
 		}
 	case *proto.Stopping:
