@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	proto "github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
@@ -148,8 +149,33 @@ func TestInvalidSpec(t *testing.T) {
 	}
 }
 
-// What is wrong with the child of a request is told in the same words, and
-// before its name is looked up.
+// A thousand supervisors may be nested. One more is taken for a spec that contains
+// itself, and told in a line that can be read.
+func TestDepth(t *testing.T) {
+	nested := func(levels int, name string, lowest tree.Child) tree.Spec {
+		for range levels - 1 {
+			lowest = tree.Child{Name: name, Service: tree.Spec{Intensity: none, Children: []tree.Child{lowest}}}
+		}
+		return tree.Spec{Intensity: unlimited, Children: []tree.Child{lowest}}
+	}
+	bubble(t, func(t *testing.T) {
+		p := newPart()
+		w := start(t, nested(1000, "s", tree.Child{Name: "p", Service: p}))
+		p.end(errBoom)
+		require.Equal(t, 2, p.starts) // the failure has climbed to the root
+		w.stop()
+	})
+	for _, name := range []string{"s", "ü", "üb"} {
+		err := nested(1001, name, tree.Child{Name: "p", Service: newPart()}).Validate()
+		require.ErrorIs(t, err, tree.ErrInvalidSpec)
+		text := err.Error()
+		require.True(t, strings.HasPrefix(text, "invalid spec: root/"+name+"/"+name+"/"), text)
+		require.True(t, strings.HasSuffix(text, "/"+name+": Children: nested deeper than 1000: does the spec contain itself?"), text)
+		require.True(t, utf8.ValidString(text), text)
+		require.Less(t, len(text), 300)
+	}
+}
+
 func TestInvalidChild(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := start(t, tree.Spec{Children: []tree.Child{{Name: "sub", Service: tree.Spec{Children: kids(newPart())}}}})

@@ -30,7 +30,8 @@ const (
 // of every field is a usable default. A Spec is not changed by running it; it
 // must not be changed by anyone while a tree runs from it.
 //
-// A Spec is itself a Service: put it into Child.Service to nest supervisors.
+// A Spec is itself a Service: put it into Child.Service to nest supervisors, of which
+// there may be 1,000, one in the other.
 type Spec struct {
 	// Name is the name of the root, default "root", and the first element of
 	// every path. As the Service of a Child it may be left empty: the child's

@@ -25,7 +25,17 @@ type SpecError struct {
 }
 
 func (e *SpecError) Error() string {
-	return fmt.Sprintf("invalid spec: %s: %s: %v", e.Path, e.Field, e.Err)
+	return fmt.Sprintf("invalid spec: %s: %s: %v", abbreviated(e.Path), e.Field, e.Err)
+}
+
+// abbreviated leaves out the middle of a path that nobody would read to its end.
+func abbreviated(path string) string {
+	const most = 200
+	if len(path) <= most {
+		return path
+	}
+	above := strings.ToValidUTF8(path[:most/2], "")
+	return above + "..." + strings.ToValidUTF8(path[len(path)-most/2:], "")
 }
 
 // Unwrap makes both ErrInvalidSpec and the reason found.
@@ -44,8 +54,8 @@ func (s Spec) Validate() error {
 }
 
 const (
-	maxDepth = 100 // of nested supervisors
-	maxName  = 255 // bytes
+	maxDepth = 1000 // supervisors, one in the other
+	maxName  = 255  // bytes
 )
 
 // DefaultName is the name of a root whose Spec has none.
