@@ -48,24 +48,23 @@ func startBench(b *testing.B, spec tree.Spec) *tree.Tree {
 	return t
 }
 
-// BenchmarkStart starts and stops a tree of 1,000 children in an actor system that
-// is there already; its own would be more than half of it.
+// BenchmarkStart starts and stops trees, with an actor system each.
 func BenchmarkStart(b *testing.B) {
-	runner := unwatched
-	runner.System = proto.NewActorSystem(proto.WithLoggerFactory(func(*proto.ActorSystem) *slog.Logger { return runner.Logger }))
-	spec := tree.Spec{Intensity: unlimited, Children: waiters(1_000)}
-	b.Run("children=1000", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			t, err := runner.Start(context.Background(), spec)
-			if err != nil {
-				b.Fatal(err)
+	for _, n := range []int{10, 1_000} {
+		spec := tree.Spec{Intensity: unlimited, Children: waiters(n)}
+		b.Run("children="+strconv.Itoa(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				t, err := unwatched.Start(context.Background(), spec)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := t.Stop(context.Background()); err != nil {
+					b.Fatal(err)
+				}
 			}
-			if _, err := t.Stop(context.Background()); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+		})
+	}
 }
 
 // BenchmarkStartChild starts and terminates one child of a tree that runs.

@@ -7,13 +7,11 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	proto "github.com/asynkron/protoactor-go/actor"
-	"github.com/asynkron/protoactor-go/eventstream"
 
 	"github.com/coppice-go/coppice/internal/inside"
 	"github.com/coppice-go/coppice/strategies"
@@ -144,9 +142,10 @@ func (r Runner) launch(ctx context.Context, spec Spec) (*Tree, error) {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, context.Cause(ctx))
 	}
 	t := r.newTree(ctx)
-	system := t.makeSystem()
+	if t.system = r.System; t.system == nil {
+		t.system = newSystem(t.log)
+	}
 	t.root = newSupervisor(t, nil, spec.Name, &spec, nil, nil)
-	t.system = <-system
 	t.sender = proto.NewRootContext(t.system, nil)
 	t.startSinks()
 	if _, err := t.system.Root.SpawnNamed(newSpawning(t.root).props, spec.Name); err != nil {
@@ -213,75 +212,12 @@ func (r Runner) newTree(ctx context.Context) *Tree {
 	}
 }
 
-// makeSystem makes the actor system, if it is to, which takes a few milliseconds.
-func (t *Tree) makeSystem() <-chan *proto.ActorSystem {
-	made := make(chan *proto.ActorSystem, 1)
-	if t.runner.System != nil {
-		made <- t.runner.System
-	} else {
-		go func() { made <- newSystem(t.log) }()
-	}
-	return made
-}
-
 func (r Runner) logger() *slog.Logger {
 	if r.Logger == nil {
 		return slog.Default()
 	}
 	return r.Logger
 }
-
-// newSystem makes an actor system that keeps quiet about what a tree does in the
-// course of business, and leaves no goroutine behind for a message to a child
-// that is gone.
-func newSystem(log *slog.Logger) *proto.ActorSystem {
-	quiet := slog.New(warnings{log.Handler()})
-	system := proto.NewActorSystem(proto.WithLoggerFactory(func(*proto.ActorSystem) *slog.Logger { return quiet }))
-	// The stream it comes with has a subscriber that logs dead letters, and starts
-	// a goroutine for it. Of what is subscribed there, only the answer to a Watch
-	// that came too late and to a request is needed.
-	system.EventStream = eventstream.NewEventStream()
-	system.EventStream.Subscribe(func(event any) { answerDeadLetter(system, event) })
-	shrink(system.ProcessRegistry)
-	return system
-}
-
-// shrink lets go of most of the maps that protoactor keeps for addresses: there are
-// 32,768, of 3 MB together, and 512 do as well.
-func shrink(r *proto.ProcessRegistryValue) {
-	const stream = "eventstream" // the only one registered
-	p, ok := r.GetLocal(stream)
-	all := r.LocalPIDs.LocalPIDs
-	r.LocalPIDs.LocalPIDs = slices.Clone(all[:min(16, len(all))])
-	if ok {
-		r.Add(p, stream)
-	}
-}
-
-func answerDeadLetter(system *proto.ActorSystem, event any) {
-	letter, ok := event.(*proto.DeadLetterEvent)
-	if !ok {
-		return
-	}
-	if letter.Sender != nil {
-		system.Root.Send(letter.Sender, &proto.DeadLetterResponse{Target: letter.PID})
-	}
-	if watch, ok := letter.Message.(*proto.Watch); ok {
-		if p, ok := system.ProcessRegistry.Get(watch.Watcher); ok {
-			p.SendSystemMessage(watch.Watcher, &proto.Terminated{Who: letter.PID, Why: proto.TerminatedReason_NotFound})
-		}
-	}
-}
-
-// warnings passes what is at least a warning.
-type warnings struct{ slog.Handler }
-
-func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
-}
-
-func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
-func (w warnings) WithGroup(n string) slog.Handler      { return warnings{w.Handler.WithGroup(n)} }
 
 // From returns the tree that the child with this context belongs to. ok is false
 // outside a tree.

@@ -17,6 +17,7 @@ import (
 const (
 	module = "github.com/coppice-go/coppice/"
 	proto  = "github.com/asynkron/protoactor-go/"
+	cmap   = "github.com/orcaman/concurrent-map" // what protoactor keeps addresses in
 )
 
 // layers says, for each package, what it may import besides the standard
@@ -27,7 +28,7 @@ var layers = map[string][]string{
 	"actor":                 {module + "internal/inside", module + "internal/guard", proto},
 	"strategies":            {proto},
 	"tree/internal/machine": {module + "actor", module + "strategies"},
-	"tree":                  {module + "actor", module + "strategies", module + "internal/", module + "tree/internal/machine", proto},
+	"tree":                  {module + "actor", module + "strategies", module + "internal/", module + "tree/internal/machine", proto, cmap},
 	"treetest":              {module + "actor", module + "tree", module + "internal/inside", proto},
 	"proc/internal/keeper":  {"golang.org/x/sys/"},
 	"proc/rotate":           {"github.com/DeRuina/timberjack"},
