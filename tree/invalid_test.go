@@ -176,6 +176,8 @@ func TestDepth(t *testing.T) {
 	}
 }
 
+// What is wrong with the child of a request is told in the same words, and
+// before its name is looked up.
 func TestInvalidChild(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := start(t, tree.Spec{Children: []tree.Child{{Name: "sub", Service: tree.Spec{Children: kids(newPart())}}}})
